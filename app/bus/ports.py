@@ -1,0 +1,117 @@
+"""The ports between processes: session log, frame log, ownership. Memory and Redis implement them; one contract test.
+
+Nothing above app.bus asks which implementation it was given; app.runtime picks it.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.domain.commands import Outcome
+from app.domain.identity import Fence
+from app.domain.records import Entry
+from app.errors import ControlRoomError
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the sender of one entry is told once it is in SQL. `outcome`: of a command's entry only."""
+
+    first: int
+    last: int
+    duplicates: int = 0
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Names one appended entry; opaque to the sender."""
+
+    session: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An entry the owner has read and must settle."""
+
+    ticket: Ticket
+    entry: Entry
+
+
+class SessionLog(Protocol):
+    """Transport of entries: one order per session, at least once in, once in effect. The truth is in SQL, not here."""
+
+    async def append(self, session: str, entry: Entry) -> Ticket:
+        """Append and return at once. Raises Unavailable when the session's queue is full or the log does not answer."""
+        ...
+
+    async def append_all(self, entries: Sequence[tuple[str, Entry]]) -> list[Ticket]:
+        """Append all or none: room for every entry is reserved before the first is appended."""
+        ...
+
+    async def committed(self, ticket: Ticket, within_ms: int) -> Committed:
+        """Wait until the owner has settled the entry. Raises what it was refused with, Unavailable when time is up."""
+        ...
+
+    async def take(self, sessions: Collection[str] | None, most: int, within_ms: int) -> Mapping[str, Sequence[Waiting]]:
+        """For the owner: what waits, in order per session, at most `most` events in all (always a whole entry, the
+        fullest sessions take turns); waits up to `within_ms` for the first. `sessions` None: whatever there is."""
+        ...
+
+    async def settle(self, waiting: Waiting, result: Committed | ControlRoomError) -> None:
+        """For the owner: the entry is committed or refused; it is never read again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A frame as kept by the frame log: encoded once."""
+
+    epoch: int
+    seq: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A board's newest snapshot (its encoded parts) and the deltas after it."""
+
+    epoch: int
+    seq: int
+    snapshot: tuple[bytes, ...]
+    deltas: tuple[Stored, ...]
+
+
+class FrameLog(Protocol):
+    """Ring of encoded deltas and the newest snapshot of each board: snapshot, then every later delta, no gap."""
+
+    async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None: ...
+
+    async def publish(self, board: str, frame: Stored) -> None:
+        """Raises FenceLost when a higher epoch has been published for this board."""
+        ...
+
+    async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
+        """The deltas after (epoch, seq), oldest first; None when they are no longer all held or the epoch is another."""
+        ...
+
+    async def newest(self, board: str) -> Kept | None: ...
+
+    async def wait(self, board: str, epoch: int, seq: int, within_ms: int) -> Sequence[Stored]:
+        """Deltas after (epoch, seq), waiting up to `within_ms` for the first; empty when none came."""
+        ...
+
+
+class Ownership(Protocol):
+    """Who may apply a session: never two writers, and a fence that only grows."""
+
+    async def acquire(self, name: str, within_ms: int) -> Fence | None:
+        """Take or renew nothing: take `name` for `within_ms`; None while another holds it."""
+        ...
+
+    async def renew(self, name: str, fence: Fence, within_ms: int) -> bool:
+        """Prolong; False when it was lost meanwhile."""
+        ...
+
+    async def release(self, name: str, fence: Fence) -> None: ...
