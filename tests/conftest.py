@@ -10,7 +10,20 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import InMemoryExampleDatabase
 
+from tests import servers
 from tests.needs import PREFIX, must_not_skip, required_parts, skip_without
+from tests.servers import (  # noqa: F401  fixtures: pytest finds them by their names here
+    empty_valkey_url,
+    fresh_postgres_url,
+    own_postgres,
+    own_valkey,
+    postgres_server,
+    postgres_url,
+    run_folder,
+    valkey_server,
+    valkey_url,
+    worker_no,
+)
 
 # "ci" draws the same cases on every machine, so a red run can be repeated; "explore" looks for new ones.
 # too_slow judges the machine, not the code: two busy cores trip it.
@@ -87,9 +100,21 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     return report
 
 
-def pytest_configure() -> None:
-    """Refuse a misspelt CUEROOM_TESTS_REQUIRE before the first test runs."""
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")  # set by xdist
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse a misspelt CUEROOM_TESTS_REQUIRE; make the folder in which this run's servers will live."""
     required_parts()
+    if not _is_worker(config):
+        os.environ[servers.RUN_FOLDER] = str(servers.make_run_folder())
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the servers after the last worker has gone."""
+    if not _is_worker(config) and (folder := os.environ.pop(servers.RUN_FOLDER, "")):
+        servers.stop_all(Path(folder))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
