@@ -54,7 +54,9 @@ class SessionLog(Protocol):
         """Wait until the owner has settled the entry. Raises what it was refused with, Unavailable when time is up."""
         ...
 
-    async def take(self, sessions: Collection[str] | None, most: int, within_ms: int) -> Mapping[str, Sequence[Waiting]]:
+    async def take(
+        self, sessions: Collection[str] | None, most: int, within_ms: int
+    ) -> Mapping[str, Sequence[Waiting]]:
         """For the owner: what waits, in order per session, at most `most` events in all (always a whole entry, the
         fullest sessions take turns); waits up to `within_ms` for the first. `sessions` None: whatever there is."""
         ...
@@ -93,7 +95,7 @@ class FrameLog(Protocol):
         ...
 
     async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
-        """The deltas after (epoch, seq), oldest first; None when they are no longer all held or the epoch is another."""
+        """The deltas after (epoch, seq), oldest first; None when not all are held, or the epoch is another."""
         ...
 
     async def newest(self, board: str) -> Kept | None: ...

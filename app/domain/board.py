@@ -1,7 +1,7 @@
 """Boards: a pure view of one session for one audience and clearance, as topics of keyed values.
 
-A board is `{topic: {key: value}}` where every value is a frozen Struct (or plain data). A delta is what changed by key, so
-old snapshot + deltas = fresh snapshot for every topic alike, and a page needs one small function to follow.
+A board is `{topic: {key: value}}` where every value is a frozen Struct (or plain data). A delta is what changed by key,
+so old snapshot + deltas = fresh snapshot for every topic alike, and a page needs one small function to follow.
 """
 
 from typing import Any, Literal
@@ -70,7 +70,7 @@ class RoomHead(Struct, frozen=True, omit_defaults=True):
 class SkuRow(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A line of the 商品 table. Units, except rates (units a minute) and money (smallest unit).
 
-    `sellable` None: no stock reading yet. `eta_min` None: too few sold to forecast. `feeds`: feed -> its newest reading.
+    `sellable` None: no stock reading yet. `eta_min` None: too few sold to forecast. `feeds`: feed -> newest reading.
     """
 
     sku: str

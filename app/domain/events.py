@@ -1,8 +1,8 @@
 """Live events: one envelope for every kind, as it travels, is stored and is applied (DESIGN §6).
 
-Amounts are integers in the currency's smallest unit; `count`, `spend`, `value`, `impressions`, `attributed` are increases
-since the source's last message; `online`, `available` are levels; `total` is a running total of a source that has no
-increases (a fall is a restart). Bounds on every field are the door's business (app.intake), not the type's.
+Amounts are integers in the currency's smallest unit; `count`, `spend`, `value`, `impressions`, `attributed` are
+increases since the source's last message; `online`, `available` are levels; `total` is a running total of a source that
+has no increases (a fall is a restart). Bounds on every field are the door's business (app.intake), not the type's.
 """
 
 from typing import Literal

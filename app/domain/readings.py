@@ -13,8 +13,9 @@ class Reading(Struct, frozen=True, omit_defaults=True):
     """One metric of one scope, as boards carry it.
 
     Unit:   the metric's own (money: smallest unit; rates: a share of 1; `bitrate_kbps` kbit/s).
-    `value` is None unless state is ok or estimated. `seen_ms`: newest data behind it; `every_ms`: expected interval of
-    that data, from which a page tells late (2 x, at least 5 s) and stale (4 x, at least 15 s). `num`, `den`: of a ratio.
+    `value` is None unless state is ok or estimated. `seen_ms`: newest data behind it; `every_ms`: expected interval
+    of that data, from which a page tells late (2 x, at least 5 s) and stale (4 x, at least 15 s). `num`, `den`: of a
+    ratio.
     `before`: the value 10 minutes earlier, where known.
     """
 

@@ -1,7 +1,7 @@
 """A session's log: what is appended (Entry), and what it became once applied and stored (Chunk).
 
-A chunk covers the positions first..last: one for each event of its batch, one for each other record, and one for an empty
-batch (a heartbeat). A body is encoded once, as MessagePack, with CODEC and SCHEMA beside it.
+A chunk covers the positions first..last: one for each event of its batch, one for each other record, and one for an
+empty batch (a heartbeat). A body is encoded once, as MessagePack, with CODEC and SCHEMA beside it.
 """
 
 from typing import Final
