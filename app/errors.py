@@ -3,7 +3,7 @@
 from typing import ClassVar, Literal
 
 Kind = Literal["invalid", "missing", "conflict", "forbidden", "unauthenticated", "busy", "too_large", "broken"]
-"""invalid 422 · missing 404 · conflict 409 · forbidden 403 · unauthenticated 401 · busy 503 · too_large 413 · broken 500."""
+"""Statuses: 422 · 404 · 409 · 403 · 401 · 503 · 413 · 500, in this order."""
 
 
 class ControlRoomError(Exception):

@@ -53,7 +53,7 @@ class Sku(Struct, frozen=True, omit_defaults=True, kw_only=True):
 class Channel(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A chat group. Secrets are names of environment variables (`env:NAME` in the file), never values.
 
-    `robots`: one entry per robot: the variable that holds the webhook address; `secrets`: likewise, the signing secrets.
+    `robots`: the variables that hold the webhook addresses, one a robot; `secrets`: likewise, the signing secrets.
     """
 
     name: str
