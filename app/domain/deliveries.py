@@ -41,6 +41,8 @@ class Delivery(Struct, frozen=True, omit_defaults=True, kw_only=True):
     settled_ms: int | None = None
     answer: str = ""
     retried_ambiguous: bool = False
+    restricted: bool = False
+    """Of an alert that only restricted clearance may see (DESIGN §4)."""
 
     @property
     def priority(self) -> int:

@@ -1,0 +1,177 @@
+"""The hub: keeps the boards somebody watches, and publishes what changed, encoded once a board.
+
+A board belongs to a session (or to the overview) and is made by a source of topics. The hub is told of changes only after
+their commit; between two tellings it never looks at a source, so nothing uncommitted can be seen (commit, then tell).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from app.bus.ports import FrameLog, Stored
+from app.domain.board import Audience, Board
+from app.domain.frames import DELTA_MS
+from app.domain.people import Clearance
+from app.instants import Instant
+from app.realtime.frames import changed, cut_deltas, delta_frame, snapshot_frames
+
+RESNAPSHOT_AFTER = 48
+"""Deltas kept after a snapshot before the next one is made: what a late comer reads stays short."""
+IDLE_AFTER_MS = 30_000
+"""A board nobody asked for during this time is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which board: of what, for whom."""
+
+    of: str
+    audience: Audience
+    clearance: Clearance
+
+    @property
+    def name(self) -> str:
+        """The board's name in the frame log."""
+        return f"{self.of}|{self.audience}|{self.clearance.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Clocked:
+    """A session's clock at the moment of a frame."""
+
+    now_ms: int
+    wall_ms: int
+    rate: float
+
+
+class BoardSource(Protocol):
+    """Where a board comes from: an engine with its overlays, or the overview."""
+
+    epoch: int
+
+    def versions(self) -> Mapping[str, int]:
+        """Topic -> a number that grows when the topic may have changed."""
+        ...
+
+    def topic(self, name: str, view: View) -> Mapping[str, Any]:
+        """The topic as this audience may see it; empty for topics that are not theirs."""
+        ...
+
+    def clocked(self, wall: Instant) -> Clocked: ...
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What the frame log holds of one board."""
+
+    view: View
+    epoch: int
+    seq: int = 0
+    board: Board = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    since_snapshot: int = 0
+    told_ms: int = 0
+    wanted_ms: int = 0
+
+
+class Hub:
+    """Owns the boards being shown; knows nothing of SQL, rules or sockets."""
+
+    def __init__(self, frames: FrameLog) -> None:
+        self._frames = frames
+        self._shown: dict[str, dict[str, _Shown]] = {}  # of -> board name -> shown
+
+    def watched(self, of: str) -> bool:
+        """Whether somebody watches a board of this session."""
+        return of in self._shown
+
+    def views(self) -> int:
+        """How many boards are kept."""
+        return sum(len(boards) for boards in self._shown.values())
+
+    async def show(self, view: View, source: BoardSource, wall: Instant) -> None:
+        """Make sure the frame log holds a board that is as new as its source."""
+        boards = self._shown.setdefault(view.of, {})
+        shown = boards.get(view.name)
+        if shown is None or shown.epoch < source.epoch:
+            shown = boards[view.name] = _Shown(view, source.epoch)
+            shown.board = {name: dict(source.topic(name, view)) for name in source.versions()}
+            shown.versions = dict(source.versions())
+            await self._snapshot(shown, source, wall)
+        shown.wanted_ms = wall
+
+    def keep(self, view: View, wall: Instant) -> bool:
+        """Say that the board is still being read; False when it has been dropped and must be shown again."""
+        shown = self._shown.get(view.of, {}).get(view.name)
+        if shown is None:
+            return False
+        shown.wanted_ms = wall
+        return True
+
+    def due(self, of: str, wall: Instant) -> int | None:
+        """Milliseconds until boards of `of` may be told again; None when nobody watches."""
+        boards = self._shown.get(of)
+        if not boards:
+            return None
+        return max(0, max(shown.told_ms for shown in boards.values()) + DELTA_MS - wall)
+
+    async def tell(self, of: str, source: BoardSource, wall: Instant) -> None:
+        """Publish what changed on every board of `of` since it was last told."""
+        for shown in list(self._shown.get(of, {}).values()):
+            if wall - shown.wanted_ms > IDLE_AFTER_MS:
+                del self._shown[of][shown.view.name]
+                continue
+            if shown.epoch < source.epoch:
+                await self.show(shown.view, source, wall)
+                continue
+            await self._tell_board(shown, source, wall)
+        if not self._shown.get(of, True):
+            del self._shown[of]
+
+    async def _tell_board(self, shown: _Shown, source: BoardSource, wall: Instant) -> None:
+        versions = source.versions()
+        changes = {}
+        for name, version in versions.items():
+            if shown.versions.get(name) == version:
+                continue
+            values = dict(source.topic(name, shown.view))
+            change = changed(shown.board.get(name, {}), values)
+            if change is not None:
+                changes[name] = change
+                shown.board[name] = values
+        shown.versions = dict(versions)
+        shown.told_ms = wall
+        if not changes:
+            return
+        clocked = source.clocked(wall)
+        for piece in cut_deltas(changes):
+            shown.seq += 1
+            shown.since_snapshot += 1
+            data = delta_frame(
+                piece,
+                epoch=shown.epoch,
+                seq=shown.seq,
+                now_ms=clocked.now_ms,
+                wall_ms=clocked.wall_ms,
+                rate=clocked.rate,
+            )
+            await self._frames.publish(shown.view.name, Stored(shown.epoch, shown.seq, data))
+        if shown.since_snapshot >= RESNAPSHOT_AFTER:
+            await self._snapshot(shown, source, wall)
+
+    async def _snapshot(self, shown: _Shown, source: BoardSource, wall: Instant) -> None:
+        clocked = source.clocked(wall)
+        parts = snapshot_frames(
+            shown.board,
+            epoch=shown.epoch,
+            seq=shown.seq,
+            now_ms=clocked.now_ms,
+            wall_ms=clocked.wall_ms,
+            rate=clocked.rate,
+        )
+        await self._frames.put_snapshot(shown.view.name, shown.epoch, shown.seq, tuple(parts))
+        shown.since_snapshot = 0
+
+    def forget(self, of: str) -> None:
+        """Drop every board of a session that has been put back."""
+        self._shown.pop(of, None)

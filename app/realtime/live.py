@@ -1,0 +1,152 @@
+"""One session held in memory: its engine, its clock, what it will commit next, and what lies over its boards."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.domain.board import DeviceRow, HealthRow
+from app.domain.deliveries import Delivery
+from app.domain.effects import Effects
+from app.domain.identity import Fence, Position
+from app.domain.people import Clearance
+from app.domain.records import Body, Chunk, ClockSet, Entry, size_of
+from app.domain.session_clock import SessionClock
+from app.engine.engine import Engine
+from app.instants import Instant
+from app.realtime.hub import Clocked, View
+
+DELIVERIES_SHOWN = 50
+_CONTROL_TOPICS = frozenset({"deliveries", "devices"})
+
+
+class Overlay:
+    """Topics that are not the engine's: group messages by their state in SQL, tablets by their sockets, the store."""
+
+    def __init__(self, deliveries: Iterable[Delivery] = ()) -> None:
+        self._topics: dict[str, dict[str, Any]] = {
+            "deliveries": {row.id: row for row in deliveries},
+            "devices": {},
+            "health": {"store": HealthRow()},
+        }
+        self.versions: dict[str, int] = {"deliveries": 1, "devices": 1, "health": 1}
+
+    def topic(self, name: str, view: View) -> Mapping[str, Any]:
+        """The topic as this audience may see it."""
+        if name in _CONTROL_TOPICS and view.audience != "control":
+            return {}
+        values = self._topics[name]
+        if name == "deliveries" and view.clearance is not Clearance.RESTRICTED:
+            return {key: row for key, row in values.items() if not row.restricted}
+        return values
+
+    def put(self, name: str, key: str, value: Any) -> None:
+        """Set one value; an equal one changes nothing."""
+        topic = self._topics[name]
+        if topic.get(key) != value:
+            topic[key] = value
+            self.versions[name] += 1
+            if name == "deliveries" and len(topic) > DELIVERIES_SHOWN:
+                oldest = min(topic.values(), key=lambda row: (row.planned_ms, row.id))
+                del topic[oldest.id]
+
+    def delivery(self, row: Delivery) -> None:
+        """Show a message of the outbox as it now stands."""
+        self.put("deliveries", row.id, row)
+
+    def cancel(self, alerts: Iterable[str], at: Instant) -> None:
+        """The same as the ledger does: what waited for these alerts is cancelled."""
+        gone = set(alerts)
+        for row in list(self._topics["deliveries"].values()):
+            if row.alert in gone and row.state == "waiting":
+                self.put("deliveries", row.id, _cancelled(row, at))
+
+    def device(self, row: DeviceRow) -> None:
+        self.put("devices", row.id, row)
+
+    def drop_device(self, device: str) -> None:
+        if self._topics["devices"].pop(device, None) is not None:
+            self.versions["devices"] += 1
+
+    def health(self, unsaved_since_ms: int | None) -> None:
+        self.put("health", "store", HealthRow(unsaved_since_ms))
+
+
+def _cancelled(row: Delivery, at: Instant) -> Delivery:
+    from msgspec.structs import replace
+
+    return replace(row, state="cancelled", settled_ms=at)
+
+
+@dataclass(slots=True)
+class Live:
+    """Owns one session while this process does. `chunks`, `effects`: stepped, not yet committed."""
+
+    id: str
+    session_no: int
+    fence: Fence
+    engine: Engine
+    clock: SessionClock
+    overlay: Overlay
+    room_ids: tuple[str, ...]
+    chunks: list[Chunk] = field(default_factory=list)
+    committed_ms: int = 0
+    """Wall instant of the last commit."""
+    checkpointed_ms: int = 0
+    since_checkpoint: int = 0
+    touched_ms: int = 0
+
+    @property
+    def epoch(self) -> int:
+        return self.fence
+
+    def session_now(self, wall: Instant) -> Instant:
+        """Session time, which never lies before the engine's own."""
+        return Instant(max(self.engine.now, self.clock.at(wall)))
+
+    def step(self, entry: Entry, wall: Instant) -> Chunk:
+        """Give an entry its positions and its instant, and apply it. No await: nothing comes between."""
+        chunk = self.chunk(entry.body, entry.received_ms)
+        self.engine.apply(chunk)
+        if isinstance(entry.body, ClockSet):
+            self.clock = SessionClock(wall, self.engine.now, entry.body.rate)
+        self.chunks.append(chunk)
+        self.since_checkpoint += chunk.last - chunk.first + 1
+        return chunk
+
+    def chunk(self, body: Body, received: Instant) -> Chunk:
+        """The chunk that follows what has been applied."""
+        first = Position(self.engine.position + 1)
+        at = body.session_ms if isinstance(body, ClockSet) else received
+        return Chunk(
+            first,
+            Position(self.engine.position + size_of(body)),
+            Instant(max(self.engine.now, at)),
+            received,
+            body,
+            self.fence,
+        )
+
+    def due_in(self, wall: Instant) -> int | None:
+        """Wall milliseconds until the engine must be looked at by itself; None: not before something comes."""
+        deadline = self.engine.next_deadline
+        return None if deadline is None else self.clock.wall_until(deadline, wall)
+
+    # What the hub asks of a board's source.
+
+    def versions(self) -> Mapping[str, int]:
+        return {**self.engine.versions, **self.overlay.versions}
+
+    def topic(self, name: str, view: View) -> Mapping[str, Any]:
+        if name in self.overlay.versions:
+            return self.overlay.topic(name, view)
+        return self.engine.topic(name, view.audience, view.clearance)  # type: ignore[arg-type]  # names come from versions
+
+    def clocked(self, wall: Instant) -> Clocked:
+        return Clocked(self.session_now(wall), wall, self.clock.rate)
+
+    def overlay_effects(self, effects: Effects, wall: Instant) -> None:
+        """Lay the committed messages over the board."""
+        for row in effects.deliveries:
+            self.overlay.delivery(row)
+        if effects.cancels:
+            self.overlay.cancel(effects.cancels, Instant(self.engine.now))
