@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from app.domain.board import DeviceRow, HealthRow
 from app.domain.deliveries import Delivery
 from app.domain.effects import Effects
@@ -58,7 +60,7 @@ class Overlay:
         gone = set(alerts)
         for row in list(self._topics["deliveries"].values()):
             if row.alert in gone and row.state == "waiting":
-                self.put("deliveries", row.id, _cancelled(row, at))
+                self.put("deliveries", row.id, replace(row, state="cancelled", settled_ms=at))
 
     def device(self, row: DeviceRow) -> None:
         self.put("devices", row.id, row)
@@ -69,12 +71,6 @@ class Overlay:
 
     def health(self, unsaved_since_ms: int | None) -> None:
         self.put("health", "store", HealthRow(unsaved_since_ms))
-
-
-def _cancelled(row: Delivery, at: Instant) -> Delivery:
-    from msgspec.structs import replace
-
-    return replace(row, state="cancelled", settled_ms=at)
 
 
 @dataclass(slots=True)
@@ -144,9 +140,31 @@ class Live:
     def clocked(self, wall: Instant) -> Clocked:
         return Clocked(self.session_now(wall), wall, self.clock.rate)
 
+    def frozen(self, unsaved_since_ms: Instant) -> "Frozen":
+        """The board's source while the store is away: what was told stays, and says 未保存."""
+        self.overlay.health(unsaved_since_ms)
+        return Frozen(self)
+
     def overlay_effects(self, effects: Effects, wall: Instant) -> None:
         """Lay the committed messages over the board."""
         for row in effects.deliveries:
             self.overlay.delivery(row)
         if effects.cancels:
             self.overlay.cancel(effects.cancels, Instant(self.engine.now))
+
+
+class Frozen:
+    """A session whose last steps could not be committed: only its health may be told, never those steps."""
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self.epoch = live.epoch
+
+    def versions(self) -> Mapping[str, int]:
+        return {"health": self._live.overlay.versions["health"]}
+
+    def topic(self, name: str, view: View) -> Mapping[str, Any]:
+        return self._live.overlay.topic(name, view)
+
+    def clocked(self, wall: Instant) -> Clocked:
+        return Clocked(self._live.clock.at(wall), wall, self._live.clock.rate)

@@ -1,0 +1,127 @@
+"""The overview: one board with a row for each room, made from the sessions in memory.
+
+Its rows change once a second, and at once when an alert comes or goes; a brand's people see that brand's rooms only, so a
+board exists per (brand or all, clearance).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from app.domain.alerts import Alert
+from app.domain.board import SessionHead
+from app.domain.frames import RoomCard
+from app.domain.people import Clearance
+from app.domain.readings import Reading, reading_key
+from app.domain.workspace import Room
+from app.instants import Instant
+from app.realtime.hub import Clocked, View
+from app.realtime.live import Live
+
+EVERY_BRAND = "*"
+READINGS = ("viewers", "gmv", "interaction_rate_5m", "comments_60s")
+
+
+def overview_view(brand: str, clearance: Clearance) -> View:
+    """Name the overview of one brand's rooms, or of every brand's (EVERY_BRAND)."""
+    return View(f"overview:{brand}", "control", clearance)
+
+
+class Overview:
+    """Owns nothing: a board source over what the worker holds, for one brand (or all) at a time."""
+
+    def __init__(
+        self,
+        brand: str,
+        *,
+        epoch: int,
+        rooms: Callable[[], Iterable[Room]],
+        session_of: Callable[[str], str | None],
+        live: Callable[[str], Live | None],
+    ) -> None:
+        self.epoch = epoch
+        self._brand = brand
+        self._rooms = rooms
+        self._session_of = session_of
+        self._live = live
+        self._version = 0
+
+    def touch(self) -> None:
+        """A turn has passed in which something may have changed."""
+        self._version += 1
+
+    def versions(self) -> Mapping[str, int]:
+        return {"rooms": self._version}
+
+    def topic(self, name: str, view: View) -> Mapping[str, Any]:
+        rooms = (room for room in self._rooms() if self._brand in (EVERY_BRAND, room.brand))
+        return {room.id: self._card(room, view.clearance) for room in rooms} if name == "rooms" else {}
+
+    def clocked(self, wall: Instant) -> Clocked:
+        return Clocked(wall, wall, 1.0)
+
+    def _card(self, room: Room, clearance: Clearance) -> RoomCard:
+        session = self._session_of(room.id)
+        live = self._live(session) if session is not None else None
+        if live is None:
+            return RoomCard(
+                room=room.id, name=room.name, platform=room.platform, brand=room.brand, session=session, zone=room.zone
+            )
+        head: SessionHead = live.engine.topic("session", "control", clearance)["head"]
+        alerts: list[Alert] = list(live.engine.topic("alerts", "control", clearance).values())
+        readings: Mapping[str, Reading] = live.engine.topic("readings", "control", clearance)
+        rundown = live.engine.topic("rundown", "control", clearance).get("now")
+        segment = next((s.title for s in rundown.segments if s.state == "now"), {}) if rundown else {}
+        devices = live.overlay.topic("devices", View(live.id, "control", clearance)).values()
+        return RoomCard(
+            room=room.id,
+            name=room.name,
+            platform=room.platform,
+            brand=room.brand,
+            session=session,
+            kind=head.kind,
+            state=head.state,
+            zone=room.zone,
+            currency=head.currency,
+            started_ms=head.started_ms,
+            now_ms=live.engine.now,
+            rate=live.clock.rate,
+            segment=segment,
+            worst=_worst(alerts),
+            listed=len(alerts),
+            counts=_counts(alerts),
+            readings={metric: row for metric in READINGS if (row := _reading(readings, metric, room.id)) is not None},
+            tablets=sum(1 for device in devices if device.connected),
+        )
+
+
+def _reading(readings: Mapping[str, Reading], metric: str, room: str) -> Reading | None:
+    """The room's own reading where there is one, else the session's."""
+    return readings.get(reading_key(metric, "room", room)) or readings.get(reading_key(metric, "session", ""))
+
+
+def _counts(alerts: Iterable[Alert]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for alert in alerts:
+        if alert.acked_ms is None:
+            counts[alert.severity] = counts.get(alert.severity, 0) + 1
+    return counts
+
+
+def _worst(alerts: Iterable[Alert]) -> dict[str, Any] | None:
+    """The alert a controller should look at first: unacknowledged, then open, then by severity, then the oldest."""
+    order = sorted(alerts, key=lambda a: (a.acked_ms is not None, not a.open, a.severity, a.opened_ms))
+    if not order:
+        return None
+    worst = order[0]
+    return {
+        "id": worst.id,
+        "severity": worst.severity,
+        "condition": worst.condition,
+        "title": worst.title,
+        "action": worst.action,
+        "host": worst.host,
+        "opened_ms": worst.opened_ms,
+        "acked_by": worst.acked_by,
+        "version": worst.version,
+        "rule": worst.rule,
+    }

@@ -1,0 +1,462 @@
+"""The worker: takes what waits in the log, steps the engines, commits the group, and only then tells the hub.
+
+One task does all of it, so between a step and its commit nobody can look at a board, and there is one order of everything.
+A commit starts when the one before has ended and takes every session's waiting steps (DESIGN §5.2).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from app.bus.ports import Committed, SessionLog, Waiting
+from app.clock import Clock
+from app.domain.board import DeviceRow
+from app.domain.commands import Outcome
+from app.domain.deliveries import Delivery
+from app.domain.effects import Effects, SessionState
+from app.domain.records import CommandIssued, Entry, Gap
+from app.domain.session_clock import SessionClock
+from app.errors import ControlRoomError, FenceLost, NotFound, Unavailable
+from app.instants import Instant
+from app.realtime.hub import Hub, View
+from app.realtime.live import Live
+from app.realtime.restore import Restorer
+from app.store.database import Store
+from app.store.ledger import SessionCommit, commit_group
+from app.store.quarantine import set_aside
+
+log = structlog.get_logger()
+
+GROUP_EVENTS = 20_000
+"""Most events taken into one commit."""
+SLICE_MS = 5
+"""After stepping this long the loop is given away once."""
+SAVE_NOW_EVERY_MS = 5_000
+"""A session that is quiet has its `now_ms` saved this often, so that a stop's gap is no longer than that."""
+GAP_FROM_MS = 1_500
+"""A shorter span without an owner is not worth a gap record: no timer is due within it."""
+CHECKPOINT_EVERY_MS = 30_000
+CHECKPOINT_EVERY_EVENTS = 50_000
+PUT_BACK_AFTER_MS = 60_000
+"""An ended session that nobody touches or watches leaves memory after this long."""
+STORE_RETRY_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What others in the process are told after a commit."""
+
+    session: str
+    state: SessionState
+    clock: SessionClock
+    now_ms: int
+    effects: Effects
+
+
+@dataclass(slots=True)
+class _Step:
+    """One session's part of a group."""
+
+    live: Live
+    settled: list[tuple[Waiting, Committed | ControlRoomError]]
+    effects: Effects
+    commit: SessionCommit
+
+
+class Quarantined(ControlRoomError):
+    """A record that breaks the engine twice is set aside; the session goes on without it."""
+
+    kind, code = "broken", "quarantined"
+
+
+class Worker:
+    """Owns the live sessions of this process; knows nothing of HTTP or sockets."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        session_log: SessionLog,
+        hub: Hub,
+        clock: Clock,
+        restorer: Restorer,
+        notes: Sequence[Callable[[Note], None]] = (),
+    ) -> None:
+        self._store = store
+        self._log = session_log
+        self._hub = hub
+        self._clock = clock
+        self._restorer = restorer
+        self._notes = list(notes)
+        self._live: dict[str, Live] = {}
+        self._asks: list[tuple[View, asyncio.Future[bool]]] = []
+        self._overlays: list[Callable[[], None]] = []
+        self._tell: set[str] = set()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._stopped = asyncio.Event()
+        self._unsaved_since: Instant | None = None
+        self._frozen: dict[str, Live] = {}
+        self._reopen: set[str] = set()
+        self._retry_at = 0
+        self._broken: dict[str, str] = {}
+        self.lag_ms = 0.0
+
+    # For the process around it.
+
+    def listen(self, note: Callable[[Note], None]) -> None:
+        """Be told of every commit, in order, before anybody else can look."""
+        self._notes.append(note)
+
+    @property
+    def sessions(self) -> Mapping[str, Live]:
+        """The sessions in memory; to be read between turns only (no await in between)."""
+        return self._live
+
+    @property
+    def unsaved_since(self) -> Instant | None:
+        """Since when the store has not taken commits; None while it does."""
+        return self._unsaved_since
+
+    async def show(self, view: View) -> bool:
+        """Make sure a board is in the frame log; False when there is no such session."""
+        asked: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._asks.append((view, asked))
+        self._wake.set()
+        return await asked
+
+    def note_delivery(self, row: Delivery) -> None:
+        """A message changed its state in SQL: show it."""
+        self._overlay(row.session, lambda live: live.overlay.delivery(row))
+
+    def note_device(self, session: str, row: DeviceRow) -> None:
+        """A tablet came or went."""
+        self._overlay(session, lambda live: live.overlay.device(row))
+
+    def drop_device(self, session: str, device: str) -> None:
+        """A tablet was revoked."""
+        self._overlay(session, lambda live: live.overlay.drop_device(device))
+
+    def _overlay(self, session: str, change: Callable[[Live], None]) -> None:
+        def later() -> None:
+            live = self._live.get(session)
+            if live is not None:
+                change(live)
+                self._tell.add(session)
+
+        self._overlays.append(later)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until stopped. Raises only what nobody here can mend."""
+        taking: asyncio.Task[Mapping[str, Sequence[Waiting]]] | None = None
+        waking: asyncio.Task[bool] | None = None
+        try:
+            await self._open_all()
+            while not self._stopping:
+                taking = taking or asyncio.create_task(self._log.take(None, GROUP_EVENTS, 60_000))
+                waking = waking or asyncio.create_task(self._wake.wait())
+                await asyncio.wait(
+                    {taking, waking}, timeout=self._idle_ms() / 1000, return_when=asyncio.FIRST_COMPLETED
+                )
+                if waking.done():
+                    self._wake.clear()
+                    waking = None
+                taken: Mapping[str, Sequence[Waiting]] = {}
+                if taking.done():
+                    taken, taking = taking.result(), None
+                await self._turn(taken)
+            await self._turn({}, last=True)
+        finally:
+            for task in (taking, waking):
+                if task is not None:
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError, Unavailable):
+                        await task
+            for _, asked in self._asks:
+                asked.cancel()
+            self._stopped.set()
+
+    async def stop(self) -> None:
+        """Finish the turn, save every session's now, and return."""
+        self._stopping = True
+        self._wake.set()
+        await self._stopped.wait()
+
+    # One turn.
+
+    def _idle_ms(self) -> int:
+        wall = self._clock.now()
+        waits = [SAVE_NOW_EVERY_MS]
+        if self._unsaved_since is not None:
+            waits.append(max(0, self._retry_at - wall))
+        else:
+            for live in self._live.values():
+                due = live.due_in(wall)
+                if due is not None:
+                    waits.append(due)
+        for session in self._tell:
+            waits.append(self._hub.due(session, wall) or 0)
+        return min(waits)
+
+    async def _turn(self, taken: Mapping[str, Sequence[Waiting]], *, last: bool = False) -> None:
+        wall = self._clock.now()
+        if self._unsaved_since is not None:
+            await self._wait_for_store(taken, wall)
+            await self._answer_asks(wall)
+            await self._tell_due(wall)
+            return
+        steps = await self._steps(taken, wall, last=last)
+        if steps:
+            await self._commit(steps, wall)
+        overlays, self._overlays = self._overlays, []
+        for change in overlays:
+            change()
+        await self._answer_asks(wall)
+        await self._tell_due(self._clock.now())
+        await self._checkpoints(wall)
+        self._put_back(wall)
+
+    async def _steps(self, taken: Mapping[str, Sequence[Waiting]], wall: Instant, *, last: bool) -> list[_Step]:
+        began = asyncio.get_running_loop().time()
+        steps: dict[str, _Step] = {}
+        reopen, self._reopen = self._reopen, set()
+        for session in reopen:
+            await self._hold(session, ())
+        for session, waiting in taken.items():
+            live = await self._hold(session, waiting)
+            if live is None:
+                continue
+            steps[session] = await self._apply(live, waiting, wall)
+            if (asyncio.get_running_loop().time() - began) * 1000 > SLICE_MS:
+                await asyncio.sleep(0)
+                began = asyncio.get_running_loop().time()
+        for session, live in list(self._live.items()):
+            stale_now = live.engine.state != "ended" and (last or wall - live.committed_ms >= SAVE_NOW_EVERY_MS)
+            due = live.due_in(wall)
+            if session in steps or live.chunks or (due is not None and due <= 0) or stale_now:
+                step = steps.get(session) or _Step(live, [], Effects(), None)  # type: ignore[arg-type]  # filled below
+                if live.engine.state != "ended":
+                    live.engine.advance(live.session_now(wall))
+                step.effects = live.engine.take_effects()
+                step.commit = SessionCommit(
+                    session_no=live.session_no,
+                    session=live.id,
+                    fence=live.fence,
+                    chunks=live.chunks,
+                    effects=step.effects,
+                    position=live.engine.position,
+                    now_ms=live.engine.now,
+                    clock=live.clock,
+                    wall_ms=wall,
+                )
+                live.chunks = []
+                steps[session] = step
+        return list(steps.values())
+
+    async def _hold(self, session: str, waiting: Sequence[Waiting]) -> Live | None:
+        """The session in memory, restored when it is not; refuses what waits when that cannot be."""
+        live = self._live.get(session)
+        if live is not None:
+            live.touched_ms = self._clock.now()
+            return live
+        try:
+            return await self._open(session)
+        except ControlRoomError as refusal:
+            if isinstance(refusal, Unavailable):
+                self._lost_store(self._clock.now())
+            for one in waiting:
+                await self._log.settle(one, refusal)
+            return None
+
+    async def _open(self, session: str) -> Live:
+        wall = self._clock.now()
+        live = await self._restorer.restore(session, wall)
+        live.touched_ms = live.committed_ms = live.checkpointed_ms = wall
+        self._live[session] = live
+        now = live.clock.at(wall)
+        if live.engine.state in ("live", "paused") and now - live.engine.now > GAP_FROM_MS and live.clock.rate > 0:
+            live.step(Entry(now, Gap(live.engine.now, now)), wall)
+        self._tell.add(session)
+        return live
+
+    async def _open_all(self) -> None:
+        """At start: every session that is planned or live, so that holds and missing data go on by themselves."""
+        while not self._stopping:
+            try:
+                for session in await self._restorer.running():
+                    if session not in self._live:
+                        await self._open(session)
+            except Unavailable as refusal:
+                self._lost_store(self._clock.now())
+                log.warning("store_unavailable_at_start", detail=refusal.detail)
+                await asyncio.sleep(STORE_RETRY_MS / 1000)
+                continue
+            self._unsaved_since = None
+            return
+
+    async def _apply(self, live: Live, waiting: Sequence[Waiting], wall: Instant) -> _Step:
+        settled: list[tuple[Waiting, Committed | ControlRoomError]] = []
+        marks: list[tuple[Waiting, int, int, int]] = []
+        for one in waiting:
+            before = live.engine.duplicates
+            try:
+                chunk = live.step(one.entry, wall)
+            except Exception:
+                log.exception("record_breaks_the_engine", session=live.id, position=live.engine.position)
+                self._live.pop(live.id, None)
+                return await self._without(live, one, waiting, wall)
+            marks.append((one, chunk.first, chunk.last, live.engine.duplicates - before))
+        for one, first, final, duplicates in marks:
+            outcome = self._outcome(live, one)
+            settled.append((one, Committed(first, final, duplicates, outcome)))
+        return _Step(live, settled, Effects(), None)  # type: ignore[arg-type]  # the commit is made once all is stepped
+
+    @staticmethod
+    def _outcome(live: Live, one: Waiting) -> Outcome | None:
+        body = one.entry.body
+        return live.engine.outcome_of(body.issued.key) if isinstance(body, CommandIssued) else None
+
+    async def _without(self, live: Live, broken: Waiting, waiting: Sequence[Waiting], wall: Instant) -> _Step:
+        """Restore the session and go on; a record that broke it twice is set aside with its reason (隔离)."""
+        restored = await self._open(live.id)
+        token = broken.ticket.token
+        if token in self._broken:
+            del self._broken[token]
+            await self._store.write(
+                lambda conn: set_aside(conn, live.session_no, broken.entry, "the engine failed on it twice", wall)
+            )
+            refusal = Quarantined("this record cannot be applied; it was set aside", session=live.id)
+            step = await self._apply(restored, [one for one in waiting if one is not broken], wall)
+            step.settled.append((broken, refusal))
+            return step
+        self._broken[token] = live.id
+        return await self._apply(restored, waiting, wall)
+
+    # The commit.
+
+    async def _commit(self, steps: list[_Step], wall: Instant) -> None:
+        try:
+            await self._store.write(lambda conn: commit_group(conn, [step.commit for step in steps]))
+        except ControlRoomError as refusal:
+            if len(steps) == 1:
+                await self._drop(steps[0], refusal)
+                return
+            for step in steps:  # each alone: one session's trouble is not the others'
+                await self._commit([step], wall)
+            return
+        for step in steps:
+            await self._committed(step, wall)
+
+    async def _committed(self, step: _Step, wall: Instant) -> None:
+        live = step.live
+        live.committed_ms = wall
+        live.overlay_effects(step.effects, wall)
+        note = Note(live.id, live.engine.state, live.clock, live.engine.now, step.effects)
+        for listener in self._notes:
+            listener(note)
+        for one, result in step.settled:
+            await self._log.settle(one, result)
+        if self._hub.watched(live.id):
+            self._tell.add(live.id)
+            if step.effects.urgent:
+                await self._hub.tell(live.id, live, self._clock.now())
+                self._tell.discard(live.id)
+
+    async def _drop(self, step: _Step, refusal: ControlRoomError) -> None:
+        """What could not be committed never happened: forget the engine, refuse the senders, restore later."""
+        self._live.pop(step.live.id, None)
+        told = refusal if isinstance(refusal, FenceLost | Unavailable) else Unavailable(refusal.detail)
+        log.warning("commit_failed", session=step.live.id, code=refusal.code, detail=refusal.detail)
+        if isinstance(refusal, Unavailable):
+            self._lost_store(self._clock.now(), step.live)
+        elif not isinstance(refusal, FenceLost):
+            self._reopen.add(step.live.id)
+        for one, _ in step.settled:
+            await self._log.settle(one, told)
+
+    # While the store does not answer.
+
+    def _lost_store(self, wall: Instant, *dropped: Live) -> None:
+        """No engine is ahead of SQL from here on: all are forgotten, their boards stay as they were told."""
+        if self._unsaved_since is None:
+            self._unsaved_since = wall
+            log.error("store_lost", since=wall)
+        self._frozen.update({live.id: live for live in (*self._live.values(), *dropped)})
+        self._live.clear()
+        self._retry_at = wall + STORE_RETRY_MS
+
+    async def _wait_for_store(self, taken: Mapping[str, Sequence[Waiting]], wall: Instant) -> None:
+        refusal = Unavailable("the store does not answer; send the same records again", retry_after_s=2)
+        for waiting in taken.values():
+            for one in waiting:
+                await self._log.settle(one, refusal)
+        since = self._unsaved_since or wall
+        for live in self._frozen.values():
+            await self._hub.tell(live.id, live.frozen(since), wall)
+        if wall < self._retry_at:
+            return
+        try:
+            await self._store.check()
+            for session in sorted({*self._frozen, *await self._restorer.running()}):
+                await self._open(session)
+        except Unavailable:
+            self._lost_store(self._clock.now())
+            return
+        log.info("store_back", after_ms=wall - since)
+        self._frozen.clear()
+        self._unsaved_since = None
+
+    # Boards.
+
+    async def _answer_asks(self, wall: Instant) -> None:
+        asks, self._asks = self._asks, []
+        for view, asked in asks:
+            if asked.done():
+                continue
+            try:
+                live = self._live.get(view.of)
+                if live is None and self._unsaved_since is None:
+                    live = await self._open(view.of)
+                if live is not None:
+                    live.touched_ms = wall
+                    await self._hub.show(view, live, wall)
+                asked.set_result(live is not None)
+            except NotFound:
+                asked.set_result(False)
+            except ControlRoomError as refusal:
+                asked.set_exception(refusal)
+
+    async def _tell_due(self, wall: Instant) -> None:
+        for session in list(self._tell):
+            due = self._hub.due(session, wall)
+            live = self._live.get(session)
+            if due is None or live is None:
+                self._tell.discard(session)
+            elif due <= 0:
+                await self._hub.tell(session, live, wall)
+                self._tell.discard(session)
+
+    # Keeping memory and recovery short.
+
+    async def _checkpoints(self, wall: Instant) -> None:
+        for live in self._live.values():
+            if live.since_checkpoint == 0:
+                continue
+            old = wall - live.checkpointed_ms >= CHECKPOINT_EVERY_MS
+            if old or live.since_checkpoint >= CHECKPOINT_EVERY_EVENTS:
+                live.checkpointed_ms, live.since_checkpoint = wall, 0
+                try:
+                    await self._restorer.save_checkpoint(live)
+                except Unavailable as refusal:  # the chunks are there; recovery is longer, nothing is lost
+                    log.warning("checkpoint_failed", session=live.id, detail=refusal.detail)
+                return  # one a turn: none of them may hold up the next commit for long
+
+    def _put_back(self, wall: Instant) -> None:
+        for session, live in list(self._live.items()):
+            idle = wall - live.touched_ms > PUT_BACK_AFTER_MS
+            if live.engine.state == "ended" and idle and not live.chunks and not self._hub.watched(session):
+                del self._live[session]
