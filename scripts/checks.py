@@ -11,7 +11,7 @@ from scripts.environment import BIN, ROOT, TSC
 
 def checks() -> list[tuple[str, list[str]]]:
     """Return name and command of each check; the order puts the quick ones first."""
-    folders = [name for name in ("app", "tests", "bench", "scripts") if any((ROOT / name).rglob("*.py"))]
+    folders = [name for name in ("app", "alembic", "tests", "bench", "scripts") if any((ROOT / name).rglob("*.py"))]
     found = [
         ("ruff check", [str(BIN / "ruff"), "check", "."]),
         ("ruff format", [str(BIN / "ruff"), "format", "--check", "."]),
