@@ -7,14 +7,33 @@ A stamp with the lock's hash makes the second start cost nothing.
   CUEROOM_TESTS_WORKERS=4    run the tests on four processes instead of two
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+OLDEST = (3, 11)
+
+
+def leave_old_python() -> None:
+    """Go on under a newer Python when this one is too old and the machine has one, else say so and exit.
+
+    Called before anything of ours is imported: Python 3.6 could not even read it.
+    """
+    if sys.version_info >= OLDEST:
+        return
+    for minor in range(19, OLDEST[1] - 1, -1):
+        newer = shutil.which(f"python3.{minor}")
+        if newer:
+            os.execv(newer, [newer, *sys.argv])
+    have = ".".join(str(part) for part in sys.version_info[:3])
+    sys.exit(
+        f"cueroom: Python 3.11 or newer is needed; {sys.executable} is {have}. Install one, or set PYTHON=/path/to/it."
+    )
+
+
+leave_old_python()
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from scripts.checks import run_checks
@@ -27,7 +46,6 @@ from scripts.environment import (
     is_installed,
     make_venv,
     mirror,
-    python_is_new_enough,
     say,
     set_up,
 )
@@ -128,7 +146,6 @@ def main(arguments: list[str]) -> int:
         print(f"{__doc__}\ncommands: {', '.join(COMMANDS)}", file=sys.stderr)
         return 2
     try:
-        python_is_new_enough()
         return COMMANDS[arguments[0]](arguments[1:])
     except Refusal as refusal:
         say(str(refusal))

@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 TSC = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
-OLDEST = (3, 11)
 NPM_TIMEOUT_S = 60
 RUN, DEV = "requirements.lock", "requirements-dev.lock"
 
@@ -37,17 +36,6 @@ def set_up(*, development: bool) -> None:
     """Make everything that is not there yet; costs some ms when it is."""
     install(DEV if development else RUN)
     fetch_browser_files(development=development)
-
-
-def python_is_new_enough() -> None:
-    """Go on under a newer Python when this one is too old and the machine has one."""
-    if sys.version_info >= OLDEST:
-        return
-    for minor in range(19, OLDEST[1] - 1, -1):
-        if newer := shutil.which(f"python3.{minor}"):
-            os.execv(newer, [newer, *sys.argv])
-    have = ".".join(str(part) for part in sys.version_info[:3])
-    raise Refusal(f"Cueroom needs Python 3.11 or newer; `{sys.executable}` is {have}. Set PYTHON=/path/to/python3.11.")
 
 
 def make_venv() -> None:
