@@ -1,0 +1,140 @@
+"""What one rule sees at one instant: each condition true, false or unknown, and when that could change by itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from app.instants import Instant, Span
+from app.rules.cel import Facts
+from app.rules.rule import Rule
+from app.rules.vocabulary import Value
+
+DEFAULT_AFTER: Final = Span(15_000)
+"""Silence after which a metric is missing when neither the rule nor the room says (rules.md §2)."""
+
+
+class Fact(NamedTuple):
+    """What is known of one name now.
+
+    `value` None: unknown (never read, too few samples, estimated only). `seen_ms`: instant of the newest data behind
+    it; counts are as fresh as their source. None: it does not age.
+    """
+
+    value: Value | None
+    seen_ms: Instant | None = None
+
+
+class Sight(NamedTuple):
+    """The three-valued outcome of one look.
+
+    `silent`: a needed metric is missing and the rule's `no_data` says that this is itself the fault. `missing`: a
+    metric that levels or `clear` need is unknown. `stale_ms`: next instant at which a metric falls silent.
+    """
+
+    when: bool | None
+    fires: Sequence[bool | None]
+    clear: bool | None
+    silent: bool
+    missing: bool
+    known: Mapping[str, Value]
+    stale_ms: Instant | None
+
+    def undecided(self, *, open_: bool) -> bool:
+        """Return whether the rule cannot be judged now."""
+        if self.when is None:
+            return True
+        if not self.when or self.silent or True in self.fires:
+            return False
+        return self.missing or None in self.fires or (open_ and self.clear is None)
+
+
+class Eye:
+    """Turns facts into sights for one rule; knows nothing of alerts.
+
+    `patience`: name -> silence that is still normal, where the rule does not say.
+    """
+
+    __slots__ = ("_gate", "_judged", "_needed", "_patience", "_policy", "_rule")
+
+    def __init__(self, rule: Rule, patience: Mapping[str, Span]) -> None:
+        self._rule = rule
+        self._gate, self._judged = rule.gate_names(), rule.judged_names()
+        self._needed = tuple(sorted(self._gate | self._judged))
+        self._policy = rule.no_data.policy
+        given = rule.no_data.after_ms
+        self._patience = {
+            name: given if given is not None else patience.get(name, DEFAULT_AFTER) for name in sorted(rule.ageing)
+        }
+
+    def look(
+        self,
+        at: Instant,
+        facts: Mapping[str, Fact],
+        frozen: Mapping[str, Value],
+        gaps: Sequence[tuple[Instant, Instant]],
+    ) -> Sight:
+        """Return what the rule sees at `at`; `frozen` values stand for what the facts say."""
+        known: dict[str, Value] = dict(frozen)
+        missing: list[str] = []
+        excused = silent = False
+        stale_ms: Instant | None = None
+        for name in self._needed:
+            if name in frozen:
+                continue
+            fact = facts.get(name)
+            if fact is None:
+                missing.append(name)
+                continue
+            fresh, ends_ms = self._freshness(name, fact, at, gaps)
+            if ends_ms is not None and ends_ms <= at:
+                excused = excused or self._policy == "ok"
+                silent = silent or (self._policy == "fire" and name in self._judged)
+                if self._policy != "ok":
+                    missing.append(name)
+                continue
+            if ends_ms is not None and (stale_ms is None or ends_ms < stale_ms):
+                stale_ms = ends_ms
+            if fact.value is None or not fresh:
+                missing.append(name)
+            else:
+                known[name] = fact.value
+        return self._judge(known, missing, excused=excused, silent=silent, stale_ms=stale_ms)
+
+    def _freshness(
+        self, name: str, fact: Fact, at: Instant, gaps: Sequence[tuple[Instant, Instant]]
+    ) -> tuple[bool, Instant | None]:
+        """Return whether the fact is newer than the last gap, and when it falls silent (None: never).
+
+        Time in which nobody took events is not silence, but what was seen before it is unknown until seen again.
+        """
+        after = self._patience.get(name)
+        if after is None or fact.seen_ms is None:
+            return True, None
+        if not gaps or fact.seen_ms >= gaps[-1][1]:
+            return True, None if self._policy == "keep" else Instant(fact.seen_ms + after)
+        unheard = sum(max(min(end, at) - max(start, fact.seen_ms), 0) for start, end in gaps)
+        return False, None if self._policy == "keep" else Instant(fact.seen_ms + after + unheard)
+
+    def _judge(
+        self, known: dict[str, Value], missing: list[str], *, excused: bool, silent: bool, stale_ms: Instant | None
+    ) -> Sight:
+        rule, facts = self._rule, Facts(known)
+        when = rule.when.truth(facts) if rule.when else True
+        if when is None and excused and not missing:
+            when = True
+        if not when:
+            return Sight(when, (), None, False, False, known, stale_ms)
+        fires: list[bool | None] = [level.fire.truth(facts) for level in rule.levels]
+        clear = rule.clear.truth(facts) if rule.clear else _none_of(fires)
+        blind = any(name in self._judged for name in missing)
+        if excused and not missing:  # `no_data: ok` reads missing as "nothing is wrong"
+            fires = [bool(fire) for fire in fires]
+            clear = True if clear is None else clear
+        if blind and clear:
+            clear = None  # missing data never resolves
+        return Sight(True, fires, clear, silent, blind, known, stale_ms)
+
+
+def _none_of(fires: Sequence[bool | None]) -> bool | None:
+    if True in fires:
+        return False
+    return None if None in fires else True
