@@ -44,10 +44,12 @@ def make_venv() -> None:
     if (BIN / "python").exists() and subprocess.run(works, capture_output=True, check=False).returncode == 0:
         return
     say("making .venv")
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, check=False)
+    command = [sys.executable, "-m", "venv", "--clear", str(VENV)]
+    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if made.returncode:
         raise Refusal(
-            f"`{sys.executable}` cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv"
+            f"{made.stdout.strip()}\ncueroom: {sys.executable} cannot make a virtual environment, see above. "
+            "On Debian and Ubuntu: apt-get install python3-venv"
         )
 
 
