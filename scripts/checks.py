@@ -23,7 +23,7 @@ def checks() -> list[tuple[str, list[str]]]:
         if TSC.exists():
             found.append(("tsc", [node, str(TSC), "--project", "tsconfig.json"]))
         if browser_tests:
-            found.append(("node --test", [node, "--test", *browser_tests]))
+            found.append(("node --test", [node, "--test", "--test-reporter=spec", *browser_tests]))
     return found
 
 
