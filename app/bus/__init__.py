@@ -1,0 +1,1 @@
+"""Transport between processes: session log, frame log, ownership."""

@@ -1,0 +1,1 @@
+"""Messages to chat groups: the outbox pump, its senders and budgets."""

@@ -1,0 +1,1 @@
+"""Platforms and recordings: wire form to Event, one file each."""

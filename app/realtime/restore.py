@@ -1,0 +1,145 @@
+"""Restoring a session from SQL: newest checkpoint, the chunks after it, and time up to the stored now.
+
+Up to the committed (position, now_ms) a rebuilding engine only gains state; what it says is discarded. Open alerts and
+prompts are then taken from SQL, which is the record.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import structlog
+from sqlalchemy import Connection
+
+from app.domain.alerts import Alert
+from app.domain.deliveries import Delivery
+from app.domain.plan import decode_plan
+from app.domain.prompts import Prompt
+from app.domain.records import Opened
+from app.engine.engine import Engine
+from app.errors import ControlRoomError
+from app.instants import Instant
+from app.realtime.live import DELIVERIES_SHOWN, Live, Overlay
+from app.rules.file import decode_rules
+from app.rules.phrases.matcher import Matcher
+from app.rules.phrases.reading import parse_lexicon
+from app.rules.rule import RuleSet
+from app.store import alerts, checkpoints, deliveries, prompts, sessions
+from app.store.chunks import chunks_after
+from app.store.contents import content
+from app.store.counters import next_fence
+from app.store.database import Store
+from app.store.sessions import SessionRow
+
+log = structlog.get_logger()
+
+PAGE_CHUNKS = 200
+"""Chunks read and applied before the loop is given away once; also what a rebuild holds in memory at a time."""
+
+
+class BrokenSession(ControlRoomError):
+    """The stored log of a session cannot be read from its first record on."""
+
+    kind, code = "broken", "broken_session"
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What SQL has of a session besides its chunks, read in one transaction."""
+
+    opened: Opened
+    plan: bytes
+    rules: bytes
+    lexicon: bytes
+    checkpoint: bytes | None
+    alerts: list[Alert]
+    prompts: list[Prompt]
+    deliveries: list[Delivery]
+
+
+class Restorer:
+    """Builds sessions from SQL; keeps what they share (rule sets, matchers) built."""
+
+    def __init__(self, store: Store, *, build: str) -> None:
+        self._store = store
+        self._build = build
+        self._rules: Callable[[bytes], RuleSet] = lru_cache(maxsize=16)(decode_rules)
+        self._matcher: Callable[[bytes, tuple[str, ...]], Matcher] = lru_cache(maxsize=32)(_matcher)
+
+    async def running(self) -> list[str]:
+        """The sessions that are planned, live or paused."""
+        rows = await self._store.read(sessions.open_sessions)
+        return [row.id for row in rows]
+
+    async def restore(self, session_id: str, wall: Instant) -> Live:
+        """Take the session under a new fence and bring its engine to where it was committed. Raises NotFound."""
+        row = await self._store.write(lambda conn: _take(conn, session_id))
+        stored = await self._store.read(lambda conn: _read(conn, row))
+        engine = self._engine(row, stored)
+        while engine.position < row.position:
+            after = engine.position
+            page = await self._store.read(
+                lambda conn, after=after: list(chunks_after(conn, row.session_no, after, most=PAGE_CHUNKS))
+            )
+            if not page:
+                raise BrokenSession("the stored log ends before the session's position", session=session_id)
+            for chunk in page:
+                engine.apply(chunk)
+                engine.discard_effects()
+        engine.advance(Instant(max(engine.now, row.now_ms)))
+        engine.discard_effects()
+        for difference in engine.adopt(stored.alerts, stored.prompts):
+            log.warning("rebuilt_differs_from_record", session=session_id, difference=str(difference))
+        return Live(
+            id=row.id,
+            session_no=row.session_no,
+            fence=row.fence,
+            engine=engine,
+            clock=row.clock,
+            overlay=Overlay(stored.deliveries),
+            room_ids=row.rooms,
+        )
+
+    def _engine(self, row: SessionRow, stored: _Stored) -> Engine:
+        plan = decode_plan(stored.plan)
+        rules = self._rules(stored.rules)
+        matcher = self._matcher(stored.lexicon, tuple(sorted({sku.name for sku in plan.skus})))
+        if stored.checkpoint is not None:
+            try:
+                return Engine.restore(stored.checkpoint, stored.opened, plan, rules, matcher)
+            except ControlRoomError as refusal:
+                log.warning("checkpoint_thrown_away", session=row.id, code=refusal.code, detail=refusal.detail)
+        return Engine(stored.opened, plan, rules, matcher)
+
+    async def save_checkpoint(self, live: Live) -> None:
+        """Write the engine's state beside its step; an older one of the session is removed."""
+        body, position, now = live.engine.checkpoint(), live.engine.position, live.engine.now
+        await self._store.write(
+            lambda conn: checkpoints.save(conn, live.session_no, position, now, body, build=self._build)
+        )
+        await asyncio.sleep(0)
+
+
+def _matcher(lexicon: bytes, names: tuple[str, ...]) -> Matcher:
+    return Matcher(parse_lexicon(lexicon.decode()), names)
+
+
+def _take(conn: Connection, session_id: str) -> SessionRow:
+    return sessions.own(conn, sessions.session(conn, session_id).session_no, next_fence(conn))
+
+
+def _read(conn: Connection, row: SessionRow) -> _Stored:
+    first = next(chunks_after(conn, row.session_no, 0, most=1), None)
+    if first is None or not isinstance(first.body, Opened):
+        raise BrokenSession("the session's first record is not its opening", session=row.id)
+    return _Stored(
+        opened=first.body,
+        plan=content(conn, row.plan),
+        rules=content(conn, row.rules),
+        lexicon=content(conn, row.lexicon),
+        checkpoint=checkpoints.newest(conn, row.session_no),
+        alerts=alerts.of_session(conn, row.session_no),
+        prompts=prompts.of_session(conn, row.session_no),
+        deliveries=deliveries.of_session(conn, row.session_no, most=DELIVERIES_SHOWN),
+    )
