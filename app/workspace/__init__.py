@@ -1,0 +1,1 @@
+"""The workspace file and the session plan made from it: text and values only."""
