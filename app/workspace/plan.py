@@ -1,4 +1,4 @@
-"""From a workspace to the plan of one session: a copy of all that its engine reads, which later changes do not reach."""
+"""From a workspace to the plan of one session: a copy of all its engine reads, which later changes do not reach."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
