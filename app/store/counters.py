@@ -1,0 +1,28 @@
+"""Numbers of the whole installation that only grow: the fence, and the number of a session."""
+
+from sqlalchemy import Connection, select
+
+from app.domain.identity import Fence
+from app.store import tables
+from app.store.dialects import upsert
+
+
+def next_number(conn: Connection, name: str) -> int:
+    """Count `name` one up and return it; the first is 1. Others who count it wait until this transaction ends."""
+    counters = tables.counters
+    statement = upsert(conn, counters).values(name=name, value=1)
+    statement = statement.on_conflict_do_update(
+        index_elements=[counters.c.name], set_={"value": counters.c.value + 1}
+    ).returning(counters.c.value)
+    return int(conn.execute(statement).scalar_one())
+
+
+def next_fence(conn: Connection) -> Fence:
+    """Return a fence higher than every one before."""
+    return Fence(next_number(conn, "fence"))
+
+
+def newest_fence(conn: Connection) -> Fence:
+    """Return the highest fence given so far, 0 when none was."""
+    value = conn.execute(select(tables.counters.c.value).where(tables.counters.c.name == "fence")).scalar()
+    return Fence(value or 0)

@@ -1,0 +1,88 @@
+"""Faults: what a database driver reports, as refusals that hold no SQL text, no values and no address."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from app.errors import ControlRoomError, Kind, Unavailable
+
+
+class DiskFull(Unavailable):
+    """The database has no room left; nothing of the transaction was written."""
+
+    code: ClassVar[str] = "disk_full"
+
+
+class Clash(ControlRoomError):
+    """A row is already there, or one that it needs is not; nothing of the transaction was written."""
+
+    kind: ClassVar[Kind] = "conflict"
+    code: ClassVar[str] = "clash"
+
+
+class StoreBroken(ControlRoomError):
+    """The database refused a statement as such: another schema, a damaged file, a mistake of ours."""
+
+    kind: ClassVar[Kind] = "broken"
+    code: ClassVar[str] = "store_broken"
+
+
+_SQLITE_FULL = {"SQLITE_FULL"}
+_SQLITE_AWAY = {
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_IOERR",
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY",
+    "SQLITE_INTERRUPT",
+    "SQLITE_PROTOCOL",
+    "SQLITE_NOMEM",
+}
+_POSTGRES_FULL = {"53100"}
+_POSTGRES_AWAY = {"08", "53", "57", "58", "40", "55"}
+"""Classes: connection, resources, operator (also statement timeout), system, deadlock, lock not available."""
+
+
+@contextmanager
+def as_refusals() -> Iterator[None]:
+    """Turn whatever the driver raises into Unavailable, DiskFull, Clash or StoreBroken; let everything else pass."""
+    try:
+        yield
+    except DBAPIError as fault:
+        raise _of_driver(fault) from None
+    except PoolTimeout:
+        raise Unavailable("all connections to the database are busy", reason="pool") from None
+    except SQLAlchemyError as fault:
+        raise StoreBroken("the database could not be asked", reason=type(fault).__name__) from None
+    except (OSError, TimeoutError) as fault:
+        raise Unavailable("the database does not answer", reason=type(fault).__name__) from None
+
+
+def _of_driver(fault: DBAPIError) -> ControlRoomError:
+    cause = fault.orig
+    if isinstance(cause, sqlite3.Error):
+        return _of_sqlite(cause)
+    state = str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "")
+    if state in _POSTGRES_FULL:
+        return DiskFull("the database has no room left", reason=state)
+    if state[:2] in _POSTGRES_AWAY or fault.connection_invalidated or not state:
+        return Unavailable("the database does not answer", reason=state or type(cause).__name__)
+    if state.startswith("23"):
+        return Clash("a row is already there, or one it needs is not", reason=state)
+    return StoreBroken("the database refused a statement", reason=state)
+
+
+def _of_sqlite(cause: sqlite3.Error) -> ControlRoomError:
+    name = str(getattr(cause, "sqlite_errorname", "") or type(cause).__name__)
+    base = "_".join(name.split("_")[:2])  # SQLITE_IOERR_WRITE -> SQLITE_IOERR
+    if base in _SQLITE_FULL:
+        return DiskFull("the database has no room left", reason=name)
+    if base in _SQLITE_AWAY:
+        return Unavailable("the database does not answer", reason=name)
+    if base == "SQLITE_CONSTRAINT":
+        return Clash("a row is already there, or one it needs is not", reason=name)
+    return StoreBroken("the database refused a statement", reason=name)

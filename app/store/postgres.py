@@ -1,0 +1,71 @@
+"""PostgreSQL over asyncpg: bounded pools, one for reading and one for writing, every statement with an end."""
+
+import os
+import socket
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import URL, Connection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+T = TypeVar("T")
+
+WRITERS: Final = 3
+"""The worker's commits, the pump, and people; more would only wait for each other's rows."""
+CONNECT_S: Final = 5.0
+STATEMENT_MS: Final = 30_000
+IDLE_MS: Final = 60_000
+POOL_WAIT_S: Final = 5.0
+
+
+def application_name() -> str:
+    """Return how this process shows in pg_stat_activity: by it a refused second process names the first."""
+    return f"cueroom {socket.gethostname()}:{os.getpid()}"[:63]
+
+
+def postgres_engine(
+    url: URL, *, connections: int, read_only: bool = False, statement_ms: int = STATEMENT_MS
+) -> AsyncEngine:
+    """Return an engine with at most `connections` connections; a caller waits 5 s for one. 0 ms: no end."""
+    settings = {
+        "application_name": application_name(),
+        "statement_timeout": str(statement_ms),
+        "lock_timeout": str(statement_ms),
+        "idle_in_transaction_session_timeout": str(IDLE_MS),
+        "timezone": "UTC",
+    }
+    options: dict[str, Any] = {"postgresql_readonly": True} if read_only else {}
+    return create_async_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        pool_timeout=POOL_WAIT_S,
+        pool_pre_ping=True,  # after a restart of the server the next caller gets a fresh connection, not an error
+        hide_parameters=True,
+        connect_args={
+            "timeout": CONNECT_S,
+            "command_timeout": statement_ms / 1_000 + 5 if statement_ms else None,
+            "server_settings": settings,
+        },
+        execution_options=options,
+    )
+
+
+class PostgresBackend:
+    """Owns two pools, so that a long list never waits in front of a commit; knows nothing of what is written."""
+
+    def __init__(self, url: URL, *, readers: int) -> None:
+        self._writing = postgres_engine(url, connections=WRITERS)
+        self._reading = postgres_engine(url, connections=readers + 1, read_only=True)
+
+    async def read(self, fn: Callable[[Connection], T]) -> T:
+        async with self._reading.begin() as conn:
+            return await conn.run_sync(fn)
+
+    async def write(self, fn: Callable[[Connection], T]) -> T:
+        async with self._writing.begin() as conn:
+            return await conn.run_sync(fn)
+
+    async def close(self) -> None:
+        await self._reading.dispose()
+        await self._writing.dispose()
