@@ -26,6 +26,7 @@ class _Slip(Ticket):
     """A ticket that carries its own answer, so that an answer nobody asks for is forgotten with it."""
 
     __slots__ = ("asker", "result", "size")
+    __setattr__ = object.__setattr__  # the name stays frozen by convention; the answer is written once
     asker: asyncio.Future[None] | None
     result: Committed | ControlRoomError | None
     size: int
