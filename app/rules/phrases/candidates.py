@@ -100,6 +100,9 @@ def longest(passage: Passage, candidates: Iterable[Candidate]) -> list[Candidate
     """
     plain: list[Candidate] = []
     crossing: list[Candidate] = []
+    candidates = list(candidates)
+    if len(candidates) == 1:
+        return candidates
     for candidate in candidates:
         crosses = passage.crosses_sentences(candidate.start, candidate.end)
         (crossing if crosses else plain).append(candidate)

@@ -100,8 +100,11 @@ def fold(text: str) -> str:
 
 def fold_with_offsets(text: str) -> tuple[str, list[int]]:
     """Return the folded text and, for each of its characters, its index in `text`: 10 µs, so on a hit only."""
-    parts = [TABLE[ord(char)] for char in text]
-    return "".join(parts), [at for at, part in enumerate(parts) for _ in part]
+    parts = list(map(TABLE.__getitem__, map(ord, text)))
+    folded = "".join(parts)
+    if len(folded) == len(text) and "" not in parts:
+        return folded, list(range(len(text)))
+    return folded, [at for at, part in enumerate(parts) for _ in part]
 
 
 def readable(text: str) -> str:

@@ -4,26 +4,25 @@ The automaton looks at every text; everything behind it (offsets, patterns, surr
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import numpy as np
 from daachorse import CharwiseDoubleArrayAhoCorasick
+from numpy.typing import NDArray
 
 from app.rules.phrases.candidates import Candidate, Collapsed, Found, entries, literals, longest, patterns, repeats
 from app.rules.phrases.fold import BARRIER, EXPANDS, code_table, fold
 from app.rules.phrases.hits import GRADES, Hit, Source
 from app.rules.phrases.lexicon import Lexicon, Name
 from app.rules.phrases.passage import Passage
-from app.rules.phrases.surroundings import Context, Span, Why
+from app.rules.phrases.surroundings import NO_WORD, Context, Span, Why
 
 MAX_HITS: Final = 200
 """Most hits told of one text, the first ones; a text of 2,000 characters could hold a thousand."""
 SMALL_BATCH: Final = 3
 """Up to here the arrays of a batch cost more than they save."""
 RUN: Final = re.compile(r"([^\W\d_])\1+")
-NO_WORD: Final = "\ufdd0"
-"""A noncharacter: the automaton of an empty lexicon still needs one word."""
 
 
 class Matcher:
@@ -36,22 +35,17 @@ class Matcher:
     def __init__(self, lexicon: Lexicon, names: Iterable[str | Name] = (), allow: Iterable[str] = ()) -> None:
         self.lexicon = lexicon
         self._entries = list(entries(lexicon))
-        self._automaton = CharwiseDoubleArrayAhoCorasick([entry.word for entry in self._entries] or [NO_WORD])
+        automaton = CharwiseDoubleArrayAhoCorasick([entry.word for entry in self._entries] or [NO_WORD])
+        self._scan: Callable[[str], list[Found]] = automaton.find_overlapping
         self._context = Context(lexicon, names, allow)
         self._codes = code_table()
 
     def find(self, text: str, source: Source = "speech") -> tuple[Hit, ...]:
         """Return the hits of one text in their order, those that do not count among them (see `Hit.exempt`)."""
         folded = fold(text)
-        found = self._automaton.find_overlapping(folded)
-        repeated = RUN.search(folded) is not None
-        if not found and not (repeated and self._automaton.find_overlapping(RUN.sub(r"\1", folded))):
-            return ()
-        passage = Passage(text)
-        candidates = longest(passage, self._candidates(passage, found, repeated))[:MAX_HITS]
-        spans = [Span(*candidate[:3], candidate.word) for candidate in candidates]
-        reasons = self._context.exemptions(passage, spans)
-        return tuple(_hit(passage, source, candidate, why) for candidate, why in zip(candidates, reasons, strict=True))
+        if self._scan(folded) or (RUN.search(folded) and self._scan(RUN.sub(r"\1", folded))):
+            return self._study(text, source)
+        return ()
 
     def find_many(self, texts: Sequence[str], source: Source = "comment") -> list[tuple[Hit, ...]]:
         """Return what `find` returns for each text; one scan over all of them finds the few that need it."""
@@ -59,15 +53,23 @@ class Matcher:
             return [self.find(text, source) for text in texts]
         found: list[tuple[Hit, ...]] = [()] * len(texts)
         for place in self._worth_a_look(texts):
-            found[place] = self.find(texts[place], source)
+            found[place] = self._study(texts[place], source)
         return found
 
-    def _candidates(self, passage: Passage, found: list[Found], repeated: bool) -> Iterable[Candidate]:
+    def _study(self, text: str, source: Source) -> tuple[Hit, ...]:
+        passage = Passage(text)
+        candidates = longest(passage, self._candidates(passage))[:MAX_HITS]
+        spans = [Span(*candidate[:3], candidate.word) for candidate in candidates]
+        reasons = self._context.exemptions(passage, spans)
+        return tuple(_hit(passage, source, candidate, why) for candidate, why in zip(candidates, reasons, strict=True))
+
+    def _candidates(self, passage: Passage) -> Iterable[Candidate]:
+        found = self._scan(passage.folded)
         yield from literals(passage, found, self._entries)
         yield from patterns(passage, found, self._entries)
-        if repeated:
+        if RUN.search(passage.folded):
             run = Collapsed(passage)
-            yield from repeats(passage, run, self._automaton.find_overlapping(run.text), self._entries)
+            yield from repeats(passage, run, self._scan(run.text), self._entries)
 
     def _worth_a_look(self, texts: Sequence[str]) -> Iterable[int]:
         """Return the places of the texts in which the automaton finds anything: every hit, and a little more."""
@@ -77,20 +79,20 @@ class Matcher:
         codes = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
         folded = self._codes.take(codes, mode="clip")
         folded = folded[folded != 0]
-        borders = folded == ord(BARRIER)
-        places = self._stops(folded, borders)
-        places.update(borders.nonzero()[0].searchsorted((folded == EXPANDS).nonzero()[0]).tolist())
-        kept = np.ones(len(folded), dtype=bool)
-        np.not_equal(folded[1:], folded[:-1], out=kept[1:])
-        kept |= borders
-        if not kept.all():
-            places |= self._stops(folded[kept], borders[kept])
-        return places
+        text_of = np.cumsum(folded == ord(BARRIER))  # a barrier belongs to the text behind it
+        places = set(text_of[folded == EXPANDS].tolist())
+        places |= self._stops(folded, text_of)
+        repeated = np.zeros(len(folded), dtype=bool)
+        np.equal(folded[1:], folded[:-1], out=repeated[1:])
+        repeated &= folded != ord(BARRIER)
+        with_runs = np.zeros(len(texts), dtype=bool)
+        with_runs[text_of[repeated]] = True
+        without_runs = with_runs[text_of] & ~repeated
+        return places | self._stops(folded[without_runs], text_of[without_runs])
 
-    def _stops(self, folded: "np.typing.NDArray[np.uint32]", borders: "np.typing.NDArray[np.bool_]") -> set[int]:
-        found = self._automaton.find_overlapping(folded.tobytes().decode("utf-32-le"))
-        starts = [start for start, _, _ in found]
-        return set(borders.nonzero()[0].searchsorted(starts).tolist())
+    def _stops(self, folded: NDArray[np.uint32], text_of: NDArray[np.int_]) -> set[int]:
+        found = self._scan(folded.tobytes().decode("utf-32-le"))
+        return set(text_of[[start for start, _, _ in found]].tolist()) if found else set()
 
 
 def _hit(passage: Passage, source: Source, found: Candidate, why: Why | None) -> Hit:

@@ -16,7 +16,8 @@ MAX_WORD: Final = 500
 MAX_WORDS: Final = 5_000
 MAX_FAULTS: Final = 100
 MAX_DEPTH: Final = 8
-LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+Loader = type[yaml.SafeLoader] | type[yaml.CSafeLoader]
+LOADER: Final[Loader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Word(NamedTuple):
@@ -74,10 +75,14 @@ class Reader:
 
     def __init__(self, faults: list[Fault]) -> None:
         self._faults = faults
+        self._places: set[tuple[int, int]] = set()
 
     def fault(self, code: str, detail: str, at: Word) -> None:
-        if len(self._faults) < MAX_FAULTS:
-            self._faults.append(Fault(code, detail, at.line, at.column))
+        """Note a fault; a second one at the same place only follows from the first."""
+        place = at.line, at.column
+        if len(self._faults) < MAX_FAULTS and place not in self._places:
+            self._places.add(place)
+            self._faults.append(Fault(code, detail, *place))
 
     def mapping(self, node: Node | None, known: frozenset[str] | None = None, needed: tuple[str, ...] = ()) -> Entries:
         """Return the fields of a map; unknown, doubled and missing ones are faults."""
@@ -122,13 +127,13 @@ def place(node: Node | None) -> Word:
     return Word("", node.start_mark.line + 1, node.start_mark.column + 1) if node is not None else NOWHERE
 
 
-def compose(text: str, reader: Reader) -> Node | None:
+def compose(text: str, reader: Reader, loader: Loader = LOADER) -> Node | None:
     """Return the root node, or None and one fault at its place."""
     if len(text) > MAX_CHARACTERS:
         reader.fault("too_big", f"{len(text)} characters, {MAX_CHARACTERS} are allowed", NOWHERE)
         return None
     try:
-        return _root(text, reader) if _is_plain(text, reader) else None
+        return _root(text, reader, loader) if _is_plain(text, reader, loader) else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Word("", mark.line + 1, mark.column + 1) if mark else NOWHERE
@@ -140,17 +145,17 @@ def compose(text: str, reader: Reader) -> Node | None:
     return None
 
 
-def _root(text: str, reader: Reader) -> Node | None:
-    root: Node | None = yaml.compose(text, Loader=LOADER)
+def _root(text: str, reader: Reader, loader: Loader) -> Node | None:
+    root: Node | None = yaml.compose(text, Loader=loader)
     if root is None:
         reader.fault("not_yaml", "the file is empty", NOWHERE)
     return root
 
 
-def _is_plain(text: str, reader: Reader) -> bool:
+def _is_plain(text: str, reader: Reader, loader: Loader) -> bool:
     """Refuse depth and aliases before composing: both are how a small file becomes a large or endless one."""
     depth = 0
-    for event in yaml.parse(text, Loader=LOADER):
+    for event in yaml.parse(text, Loader=loader):
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         deep, alias = depth > MAX_DEPTH, isinstance(event, AliasEvent)
         if deep or alias:

@@ -17,8 +17,8 @@ class Passage:
     def __init__(self, text: str) -> None:
         self.text = text
         self.folded, self.at = fold_with_offsets(text)
-        self._sentences = self._starts(SENTENCE_END)
         self._clauses = self._starts(CLAUSE_END)
+        self._sentences = self._starts(SENTENCE_END) if self._clauses else []
 
     def _starts(self, border: re.Pattern[str]) -> list[int]:
         return [bisect_left(self.at, found.start()) for found in border.finditer(self.text)]

@@ -1,6 +1,7 @@
 """Why a hit does not count: names, allow-phrases, everyday words, negators, talk about the ban; looked at on a hit."""
 
-from bisect import bisect_left, bisect_right
+import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -17,7 +18,9 @@ REACH: Final = 24
 NEAR: Final = 4
 NO_NAME_COVERS: Final = frozenset(("special_supply", "state_symbol"))
 """A product that is called 特供 or wears the state's emblem is the offence itself (SAMR notice of 2024-09-19)."""
-MAX_NAME: Final = 64
+MAX_NAME: Final = 200
+NO_WORD: Final = "\ufdd0"
+"""A noncharacter, for an automaton without words: it must hold one."""
 
 
 class Cover(NamedTuple):
@@ -36,6 +39,14 @@ class Why(NamedTuple):
     because: str
 
 
+class Place(NamedTuple):
+    """Where a cover was found in the folded text."""
+
+    start: int
+    end: int
+    cover: Cover
+
+
 class Span(NamedTuple):
     """A hit in the folded text."""
 
@@ -51,105 +62,92 @@ class Context:
     def __init__(self, lexicon: Lexicon, names: Iterable[str | Name], allow: Iterable[str]) -> None:
         self._words = lexicon.surroundings
         self._everyday = frozenset(lexicon.surroundings.everyday_words)
+        self._quote_cue = _any_of(lexicon.surroundings.quote_cues)
+        self._mention_cue = _any_of(lexicon.surroundings.mention_cues)
         given = [name if isinstance(name, Name) else Name(name, fold(name), None) for name in names]
         covers = [Cover(name.folded, name.name, name.covers, "name") for name in (*lexicon.names, *given)]
         covers += [Cover(fold(text), text, None, "allowed") for text in allow]
         self._covers = [cover for cover in covers if 2 <= len(cover.folded) <= MAX_NAME]
-        self._finder = (
-            CharwiseDoubleArrayAhoCorasick([cover.folded for cover in self._covers]) if self._covers else None
-        )
+        self._finder = CharwiseDoubleArrayAhoCorasick([cover.folded for cover in self._covers] or [NO_WORD])
 
     def exemptions(self, passage: Passage, spans: Sequence[Span]) -> list[Why | None]:
         """Return for each span why it does not count; spans come in the order of the text."""
-        covering = self._covering(passage)
-        starts = [start for start, _, _ in covering]
-        talk: dict[int, str] = {}
+        places = self._covering(passage)
         reasons: list[Why | None] = []
-        for span in spans:
-            near = covering[bisect_left(starts, span.end - MAX_NAME) : bisect_right(starts, span.start)]
+        for number, span in enumerate(spans):
+            first, _ = passage.clause(span.start)
+            before = passage.folded[max(first, span.start - REACH) : span.start]
             why = (
-                _covered(span, near)
-                or _allowed(passage, span)
-                or self._everyday_word(passage, span)
-                or self._negated(passage, span)
-                or self._joined(passage, span, spans[len(reasons) - 1] if reasons else None, reasons[-1:])
-                or self._quoted(passage, span, talk)
+                (_covered(span, places) if places else None)
+                or (_allowed(passage, span) if span.phrase.allow else None)
+                or (self._everyday_word(passage, span) if span.spelled in self._everyday else None)
+                or self._negated(before, passage.folded[span.start : span.end])
+                or (self._joined(passage, span, spans[number - 1], reasons[number - 1]) if number else None)
+                or self._quoted(passage, span, before)
             )
             reasons.append(why)
         return reasons
 
-    def _covering(self, passage: Passage) -> list[tuple[int, int, Cover]]:
-        if self._finder is None:
-            return []
+    def _covering(self, passage: Passage) -> list[Place]:
         found = self._finder.find_overlapping(passage.folded)
+        places = [Place(start, end, self._covers[index]) for start, end, index in found]
         return sorted(
-            (
-                (start, end, self._covers[index])
-                for start, end, index in found
-                if not passage.crosses_sentences(start, end)
-            ),
-            key=lambda place: place[:2],
+            (place for place in places if not passage.crosses_sentences(place.start, place.end)),
+            key=lambda place: place.start,
         )
 
     def _everyday_word(self, passage: Passage, span: Span) -> Why | None:
-        if span.spelled not in self._everyday:
-            return None
         first, last = passage.clause(span.start)
         before = passage.folded[max(first, span.start - NEAR) : span.start]
         after = passage.folded[span.end : min(last, span.end + NEAR)]
         cued = any(cue in before or cue in after for cue in self._words.everyday_cues)
         return None if cued else Why("everyday", span.spelled)
 
-    def _before(self, passage: Passage, span: Span) -> str:
-        first, _ = passage.clause(span.start)
-        return passage.folded[max(first, span.start - REACH) : span.start]
-
-    def _negated(self, passage: Passage, span: Span) -> Why | None:
+    def _negated(self, before: str, surface: str) -> Why | None:
         """Look for a negator directly before, or with one verb between: 严禁引导加微信."""
-        before = self._before(passage, span)
-        negator = self._negator(before, passage.folded[span.start : span.end])
-        for verb in self._words.negated_verbs if not negator else ():
+        if negator := self._negator(before, surface):
+            return Why("negated", negator)
+        verbs = self._words.negated_verbs
+        for verb in verbs if before.endswith(verbs) else ():
             if before.endswith(verb) and (negator := self._negator(before.removesuffix(verb), verb)):
-                negator += verb
-                break
-        return Why("negated", negator) if negator else None
+                return Why("negated", negator + verb)
+        return None
 
     def _negator(self, before: str, following: str) -> str:
         words = self._words
-        negator = next((word for word in words.negators if before.endswith(word)), "")
-        if not negator or before.endswith(words.negator_lookalikes):
+        if not before.endswith(words.negators) or before.endswith(words.negator_lookalikes):
             return ""
+        negator = next(word for word in words.negators if before.endswith(word))
         asks = any(before.endswith(form) for form in words.question_forms if form.endswith(negator))
         return "" if asks or _same_on_both_sides(before, following) else negator
 
-    def _joined(self, passage: Passage, span: Span, last: Span | None, reason: Sequence[Why | None]) -> Why | None:
+    def _joined(self, passage: Passage, span: Span, last: Span, why: Why | None) -> Why | None:
         """A list shares its negator: 禁止宣传壮阳、补肾."""
-        why = reason[0] if reason else None
-        if last is None or why is None or why.reason != "negated" or last.end > span.start:
+        if why is None or why.reason != "negated" or last.end > span.start:
             return None
         between = passage.folded[last.end : span.start]
         listed = (not between or between in self._words.joining_words) and passage.clause(last.start)[1] > span.start
         return why if listed else None
 
-    def _quoted(self, passage: Passage, span: Span, talk: dict[int, str]) -> Why | None:
-        first, last = passage.sentence(span.start)
-        if first not in talk:
-            sentence = passage.folded[first:last]
-            talk[first] = next((cue for cue in self._words.quote_cues if cue in sentence), "")
-        if talk[first]:
-            return Why("quoted", talk[first])
-        before = self._before(passage, span)
-        if not before.endswith(self._words.mention_verbs):
-            return None
-        sentence = passage.folded[first:last]
-        cue = next((cue for cue in self._words.mention_cues if cue in sentence), "")
-        return Why("quoted", cue) if cue else None
+    def _quoted(self, passage: Passage, span: Span, before: str) -> Why | None:
+        """The sentence speaks about the ban, or about someone who said the word and what came of it."""
+        sentence = passage.sentence(span.start)
+        found = self._quote_cue.search(passage.folded, *sentence)
+        if not found and before.endswith(self._words.mention_verbs):
+            found = self._mention_cue.search(passage.folded, *sentence)
+        return Why("quoted", found.group()) if found else None
 
 
-def _covered(span: Span, places: list[tuple[int, int, Cover]]) -> Why | None:
-    for start, end, cover in places:
-        longer = end - start > span.end - span.start
-        if start <= span.start and span.end <= end and _may_cover(cover, span, longer=longer):
+def _any_of(words: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, words)) or r"(?!)")
+
+
+def _covered(span: Span, places: list[Place]) -> Why | None:
+    first = bisect_left(places, span.end - MAX_NAME, key=lambda place: place.start)
+    for start, end, cover in places[first:]:
+        if start > span.start:
+            break
+        if span.end <= end and _may_cover(cover, span, longer=end - start > span.end - span.start):
             return Why(cover.reason, cover.written)
     return None
 
@@ -163,8 +161,6 @@ def _may_cover(cover: Cover, span: Span, *, longer: bool) -> bool:
 
 
 def _allowed(passage: Passage, span: Span) -> Why | None:
-    if not span.phrase.allow:
-        return None
     start, end = passage.original(span.start, span.end)
     first, last = passage.original_sentence(span.start)
     first, last = max(first, start - 2 * MAX_WIDTH), min(last, end + 2 * MAX_WIDTH)
