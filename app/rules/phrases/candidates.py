@@ -163,7 +163,9 @@ def _with_repeats(passage: Passage, start: int, end: int) -> tuple[int, int]:
 
 
 def _stands_alone(passage: Passage, start: int, end: int) -> bool:
-    """Letters and digits at an edge need a border there: vx is not in vxzmn, TOP1 not in TOP10, 加V not in 加vivo."""
+    """Letters and digits at an edge need a border there: vx is not in vxzmn, TOP1 not in TOP10, 0元购 not in ⑩元购."""
+    if passage.splits_a_character(start) or passage.splits_a_character(end):
+        return False
     first, last = passage.original(start, end)
     text = passage.text
     left = _runs_on(passage.folded[start], text[first], text[first - 1 : first] if first else "")

@@ -56,6 +56,10 @@ class Passage:
         found = bisect_left(self._clauses, at)
         return found < len(self._clauses) and self._clauses[found] == at
 
+    def splits_a_character(self, at: int) -> bool:
+        """Tell whether a border at `at` falls inside one original character, as between the 1 and the 0 of ⑩."""
+        return 0 < at < len(self.at) and self.at[at - 1] == self.at[at]
+
     def is_spaced(self, start: int, end: int) -> bool:
         """Tell whether something stands between all its characters, as in 加。微。信: nobody writes so by accident."""
         return end - start > 2 and all(self.at[place + 1] - self.at[place] > 1 for place in range(start, end - 1))

@@ -70,7 +70,7 @@ def test_how_it_was_found_is_told(matcher: Matcher, text: str, phrase: str, surf
     assert (hit.phrase, hit.surface, hit.how) == (phrase, surface, how)
 
 
-@pytest.mark.parametrize("text", ["vxzmn", "TOP10好酒", "加vivo手机", "200元购物", "svx"])
+@pytest.mark.parametrize("text", ["vxzmn", "TOP10好酒", "加vivo手机", "200元购物", "⑩元购物", "svx"])
 def test_letters_and_digits_that_run_on_are_another_word(matcher: Matcher, text: str) -> None:
     assert found(matcher, text, "comment") == []
 
