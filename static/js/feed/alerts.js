@@ -1,0 +1,111 @@
+/**
+ * Alerts in the order of their loudness, and what each one offers to do. Pure.
+ *
+ * @import { Alert, Delivery, Mark, Prompt } from '../../types/frames.js'
+ * @typedef {'new' | 'acked' | 'back'} AlertState  back: ended before anyone acknowledged it (已恢复未确认)
+ * @typedef {{ text: string, mark: Mark | null }} Piece
+ */
+
+const STATE_RANK = { new: 0, acked: 1, back: 2 }
+
+/** @param {Alert} alert @returns {number} 1 (P1) to 4 */
+export function rank (alert) {
+  return Number(alert.severity.slice(1))
+}
+
+/** @param {Alert} alert @returns {AlertState} */
+export function stateOf (alert) {
+  if (alert.acked_ms != null) return 'acked'
+  return alert.condition === 'ended' ? 'back' : 'new'
+}
+
+/** @param {Alert} alert @returns {boolean} */
+export function isListed (alert) {
+  return alert.condition !== 'ended' || alert.acked_ms == null
+}
+
+/** @param {Iterable<Alert>} alerts @returns {Alert[]} worst first, then unacknowledged, then newest */
+export function listed (alerts) {
+  return [...alerts].filter(isListed).sort((a, b) =>
+    rank(a) - rank(b) || STATE_RANK[stateOf(a)] - STATE_RANK[stateOf(b)] || b.opened_ms - a.opened_ms || (a.id < b.id ? -1 : 1))
+}
+
+/** @param {Iterable<Alert>} alerts @returns {[number, number, number]} unacknowledged P1, P2, P3 */
+export function counts (alerts) {
+  /** @type {[number, number, number]} */
+  const n = [0, 0, 0]
+  for (const alert of alerts) {
+    const p = rank(alert)
+    if (p <= 3 && isListed(alert) && alert.acked_ms == null) n[p - 1]++
+  }
+  return n
+}
+
+/**
+ * @param {Iterable<Alert>} alerts
+ * @returns {Alert | null}  for the strip: the oldest unacknowledged P1, else the oldest P2 that still holds
+ */
+export function loudest (alerts) {
+  const waiting = [...alerts].filter((alert) => isListed(alert) && alert.acked_ms == null && (rank(alert) === 1 || (rank(alert) === 2 && stateOf(alert) === 'new')))
+  waiting.sort((a, b) => rank(a) - rank(b) || a.opened_ms - b.opened_ms)
+  return waiting[0] ?? null
+}
+
+/** @param {Alert} alert @returns {boolean} whether its draft corrects something the host said */
+export function isSpoken (alert) {
+  return (alert.evidence ?? []).some((evidence) => evidence.kind === 'speech')
+}
+
+/** @param {Alert} alert @returns {'correct' | 'tell' | null} what its draft for the host is */
+export function proposal (alert) {
+  if (!alert.host || Object.keys(alert.host).length === 0) return null
+  return isSpoken(alert) ? 'correct' : 'tell'
+}
+
+/** @param {Iterable<Prompt>} prompts @param {string} alertId @returns {Prompt | null} the newest one sent for this alert */
+export function promptFor (prompts, alertId) {
+  let newest = null
+  for (const prompt of prompts) {
+    if (prompt.alert === alertId && prompt.state !== 'withdrawn' && (!newest || prompt.n > newest.n)) newest = prompt
+  }
+  return newest
+}
+
+/** @param {Iterable<Delivery>} deliveries @param {string} alertId @returns {Delivery[]} newest first, one a channel */
+export function messagesOf (deliveries, alertId) {
+  /** @type {Map<string, Delivery>} */
+  const byChannel = new Map()
+  for (const delivery of deliveries) {
+    const known = byChannel.get(delivery.channel)
+    if (delivery.alert === alertId && (!known || delivery.planned_ms > known.planned_ms)) byChannel.set(delivery.channel, delivery)
+  }
+  return [...byChannel.values()].sort((a, b) => b.planned_ms - a.planned_ms)
+}
+
+/**
+ * Cut a text at its marks. Offsets count Unicode code points, as the matcher does; a mark inside another is left out.
+ *
+ * @param {string} text
+ * @param {readonly Mark[]} marks
+ * @returns {Piece[]}
+ */
+export function pieces (text, marks) {
+  const points = [...text]
+  /** @type {Piece[]} */
+  const out = []
+  let at = 0
+  for (const mark of [...marks].sort((a, b) => a.start - b.start || b.end - a.end)) {
+    if (mark.start < at || mark.end > points.length) continue
+    if (mark.start > at) out.push({ text: points.slice(at, mark.start).join(''), mark: null })
+    out.push({ text: points.slice(mark.start, mark.end).join(''), mark })
+    at = mark.end
+  }
+  if (at < points.length) out.push({ text: points.slice(at).join(''), mark: null })
+  return out
+}
+
+/** @param {Mark} mark @returns {0 | 1 | 2} 0: it does not count */
+export function markRank (mark) {
+  if (mark.exempt) return 0
+  return mark.severity === 'block' ? 1 : 2
+}

@@ -1,0 +1,46 @@
+/**
+ * How far a prompt got with each tablet: 送达, 已看, 已执行. Pure.
+ *
+ * @import { DeviceRow, Prompt, PromptReceipt } from '../../types/frames.js'
+ * @typedef {{ shown: number | null, seen: number | null, done: number | null, waiting: number, word: string, device: string }} Receipt
+ *   milliseconds since it was sent; `waiting`: since then without the next receipt
+ */
+
+/** @param {Prompt} prompt @param {PromptReceipt} receipt @param {number} nowMs @returns {Receipt} */
+export function receiptOf (prompt, receipt, nowMs) {
+  const after = (/** @type {number | null | undefined} */ at) => (at == null ? null : Math.max(0, at - prompt.sent_ms))
+  return {
+    shown: after(receipt.shown_ms),
+    seen: after(receipt.seen_ms),
+    done: after(receipt.done_ms),
+    waiting: Math.max(0, nowMs - prompt.sent_ms),
+    word: receipt.word ?? '',
+    device: receipt.device_name
+  }
+}
+
+/** @param {Prompt} prompt @param {number} nowMs @returns {Receipt[]} one a tablet; an empty one when none has it yet */
+export function receiptsOf (prompt, nowMs) {
+  const receipts = (prompt.receipts ?? []).map((receipt) => receiptOf(prompt, receipt, nowMs))
+  if (receipts.length > 0) return receipts
+  return [{ shown: null, seen: null, done: null, waiting: Math.max(0, nowMs - prompt.sent_ms), word: '', device: '' }]
+}
+
+/** @param {Iterable<Prompt>} prompts @returns {Prompt | null} the newest card that was not taken back */
+export function newest (prompts) {
+  let last = null
+  for (const prompt of prompts) {
+    if (prompt.state !== 'withdrawn' && (!last || prompt.n > last.n)) last = prompt
+  }
+  return last
+}
+
+/** @param {Iterable<Prompt>} prompts @returns {Prompt[]} cards nobody has read in their time, oldest first */
+export function unread (prompts) {
+  return [...prompts].filter((prompt) => prompt.unread && prompt.state === 'sent').sort((a, b) => a.n - b.n)
+}
+
+/** @param {Iterable<DeviceRow>} devices @returns {DeviceRow[]} connected ones first, then real ones, then by name */
+export function tablets (devices) {
+  return [...devices].sort((a, b) => Number(b.connected) - Number(a.connected) || Number(a.simulated ?? false) - Number(b.simulated ?? false) || a.name.localeCompare(b.name))
+}

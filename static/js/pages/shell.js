@@ -1,0 +1,333 @@
+/**
+ * What never moves between the desk's pages: counts, strip, connection, clock, sound, keys, toasts, dialogs.
+ *
+ * @import { Alert } from '../../types/frames.js'
+ * @import { Answer } from '../feed/commands.js'
+ * @import { Feed } from '../feed/socket.js'
+ * @import { Boot } from '../boot.js'
+ * @typedef {{ alert: Alert, room: string, nowMs: number, fix: { text: string } | null, open: string } | null} StripModel
+ */
+
+import { isListed, rank } from '../feed/alerts.js'
+import { wallNow } from '../feed/clock.js'
+import { post } from '../feed/commands.js'
+import { CLOSE_SIGNED_OUT, canSend, linkState } from '../feed/resume.js'
+import { age, clock, duration, zoneName } from '../format.js'
+import { authored, t, tOr } from '../words.js'
+import { attr, copy, find, forgetTokens, put, putAuthored, show } from '../views/dom.js'
+import { Keys } from './keys.js'
+import { Sound } from './sound.js'
+
+const TOAST_MS = 5_000
+const SPEAK_EVERY_MS = 5_000
+const ACTING = new Set(['admin', 'controller'])
+
+export class Shell {
+  keys = new Keys()
+  /** @type {Feed | null} */ feed = null
+  /** @type {() => void} */ onTheme = () => {}
+  /** @type {() => void} */ onFix = () => {}
+  /** @type {() => void} */ onAck = () => {}
+  #root = /** @type {HTMLElement} */ (find(document, '#shell'))
+  #sound
+  #boot
+  #zone
+  #spokenAt = 0
+  #spoken = ''
+
+  /** @param {Boot} boot @param {string} zone */
+  constructor (boot, zone) {
+    this.#boot = boot
+    this.#zone = zone
+    this.#sound = new Sound(() => this.#showSound())
+    this.#showSound()
+    this.#wire()
+    this.#commonKeys()
+    this.setMode('')
+  }
+
+  /** @returns {boolean} whether this person's role acts */
+  get acts () {
+    return ACTING.has(this.#boot.me.role)
+  }
+
+  /** @param {string} zone  of the room */
+  useZone (zone) {
+    this.#zone = zone
+  }
+
+  #wire () {
+    for (const dialog of document.querySelectorAll('dialog')) {
+      for (const button of dialog.querySelectorAll('[data-close]')) button.addEventListener('click', () => dialog.close())
+      dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close() })
+    }
+    for (const button of this.#root.querySelectorAll('[data-do]')) button.addEventListener('click', () => this.#do(/** @type {HTMLElement} */ (button).dataset.do ?? ''))
+    find(document, '#theme').addEventListener('click', () => this.#do('theme'))
+    find(document, '#sound').addEventListener('click', () => this.#sound.test())
+    find(document, '#link').addEventListener('click', () => this.#showLinkDialog())
+    find(document, '#link-retry').addEventListener('click', () => this.feed?.open())
+    find(document, '#link-copy').addEventListener('click', () => this.#copyFacts())
+    find(document, '#strip-ack').addEventListener('click', () => this.onAck())
+    find(document, '#strip-fix').addEventListener('click', () => this.onFix())
+    const single = find(document, '#keys-on')
+    single.checked = this.keys.singleOn
+    single.addEventListener('change', () => this.keys.setSingle(single.checked))
+    document.addEventListener('click', (event) => {
+      for (const menu of document.querySelectorAll('details.menu[open]')) if (!menu.contains(/** @type {Node} */ (event.target))) menu.removeAttribute('open')
+    })
+    document.addEventListener('keydown', (event) => {
+      if (event.key !== 'Escape') return
+      const menu = document.querySelector('details.menu[open]')
+      menu?.removeAttribute('open')
+      menu?.querySelector('summary')?.focus()
+    })
+  }
+
+  #commonKeys () {
+    const { keys } = this
+    keys.on('digit', 'shell.key.room', (n) => { const room = this.#boot.rooms[n - 1]; if (room) location.assign(`/rooms/${encodeURIComponent(room.id)}`) }, '1–9')
+    keys.on('g o', 'shell.key.overview', () => location.assign('/'), 'G O')
+    keys.on('g r', 'shell.key.rooms', () => { const menu = find(document, '#room-menu'); menu.open = true; menu.querySelector('a')?.focus() }, 'G R')
+    keys.on('a', 'shell.key.ack', () => this.onAck())
+    keys.on('m', 'shell.key.mute', () => this.#sound.mute())
+    keys.on('t', 'shell.key.theme', () => this.#do('theme'))
+    keys.on('?', 'shell.key.help', () => this.#do('keys'))
+  }
+
+  /** @param {string} what */
+  #do (what) {
+    for (const menu of document.querySelectorAll('details.menu[open]')) menu.removeAttribute('open')
+    if (what === 'theme') this.#switchTheme()
+    else if (what === 'sound') this.#sound.test()
+    else if (what === 'keys') {
+      this.keys.fillList(find(document, '#keys-list'))
+      find(document, '#keys').showModal()
+    } else if (what === 'sign-out') this.#signOut()
+  }
+
+  #switchTheme () {
+    const root = document.documentElement
+    const theme = root.dataset.theme === 'light' ? 'dark' : 'light'
+    root.dataset.theme = theme
+    document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax`
+    forgetTokens()
+    this.onTheme()
+  }
+
+  async #signOut () {
+    const answer = await post('/api/logout', {})
+    if (answer.ok) location.assign('/login')
+    else this.say(refusal(answer))
+  }
+
+  /** The first frame is here: no skeletons any more. */
+  loaded () {
+    attr(this.#root, 'data-loading', null)
+  }
+
+  /** @param {string} mode  drill, unsaved, or nothing; a role that only reads is shown where nothing else is */
+  setMode (mode) {
+    const shown = mode || (this.acts ? '' : 'read_only')
+    attr(this.#root, 'data-mode', shown || null)
+    attr(this.#root, 'data-acts', this.acts ? '' : null)
+    const tag = find(document, '#mode')
+    show(tag, shown !== '')
+    put(tag, shown ? t(`shell.mode.${shown}`) : '')
+  }
+
+  /** @param {readonly [number, number, number]} counts */
+  setCounts (counts) {
+    find(document, '#counts').querySelectorAll('.count').forEach((/** @type {HTMLElement} */ element, /** @type {number} */ i) => {
+      attr(element, 'data-n', counts[i])
+      put(find(element, 'b'), String(counts[i]))
+    })
+    const rest = document.title.replace(/^\(\d+\) /, '')
+    const urgent = counts[0] + counts[1]
+    const title = urgent > 0 ? `(${urgent}) ${rest}` : rest
+    if (document.title !== title) document.title = title
+  }
+
+  /** @param {Iterable<Alert>} alerts  every listed one: what waits is heard */
+  heed (alerts) {
+    this.#sound.heed(new Map([...alerts].filter((alert) => isListed(alert) && alert.acked_ms == null && rank(alert) <= 2).map((alert) => [alert.id, rank(alert)])))
+  }
+
+  /** @param {StripModel} model */
+  setStrip (model) {
+    const strip = find(document, '#strip')
+    show(strip, model !== null)
+    if (!model) { this.#spoken = ''; return }
+    const p = rank(model.alert)
+    attr(strip, 'data-p', p)
+    attr(strip, 'data-key', model.alert.id)
+    attr(find(strip, '.pri'), 'data-p', p)
+    attr(find(strip, '.pri'), 'aria-label', model.alert.severity)
+    const title = authored(model.alert.title)
+    const text = t('shell.said', { room: model.room, title: title.text })
+    putAuthored(find(strip, '#strip-text'), { text, lang: title.lang })
+    put(find(strip, '#strip-age'), duration(model.nowMs - model.alert.opened_ms))
+    const fix = find(strip, '#strip-fix')
+    show(fix, model.fix !== null)
+    put(fix, model.fix?.text ?? '')
+    attr(find(strip, '#strip-open'), 'href', model.open)
+    this.#speak(model.alert.id, text, p)
+  }
+
+  /** @param {string} id @param {string} text @param {number} p  at most one announcement in five seconds */
+  #speak (id, text, p) {
+    const now = Date.now()
+    if (id === this.#spoken || now - this.#spokenAt < SPEAK_EVERY_MS) return
+    this.#spoken = id
+    this.#spokenAt = now
+    put(find(document, p === 1 ? '#said-now' : '#said-later'), text)
+  }
+
+  /** @param {number} local  Date.now(); once a second */
+  tick (local) {
+    if (this.feed && this.feed.clock.at > 0) {
+      const wall = wallNow(this.feed.clock, local)
+      put(find(document, '#clock-time'), clock(wall, this.#zone))
+      put(find(document, '#clock-zone'), zoneName(this.#zone, wall))
+    }
+    this.showLink(local)
+    this.#showSound()
+  }
+
+  /** @param {number} local */
+  showLink (local) {
+    const { feed } = this
+    if (!feed) return
+    const { link } = feed
+    const state = linkState(link, local)
+    const chip = find(document, '#link')
+    attr(chip, 'data-state', state)
+    attr(this.#root, 'data-link', state)
+    const since = age(local - (link.frameAt ?? link.lostAt ?? local))
+    put(find(document, '#link-text'), t(`shell.link.${state}`, { age: state === 'offline' ? duration(local - (link.lostAt ?? local)) : since, n: link.attempt }))
+    const cut = state === 'reconnecting' || state === 'offline'
+    show(find(document, '#link-note'), cut)
+    const left = link.retryAt === null ? 0 : Math.ceil((link.retryAt - local) / 1000)
+    if (cut) put(find(document, '#link-note-text'), left > 0 ? t('shell.link.lost', { s: left }) : t('shell.link.trying'))
+    this.#allowCommands(canSend(state))
+  }
+
+  /** @param {boolean} on  buttons that need the server say why they cannot be pressed */
+  #allowCommands (on) {
+    if (on === (this.#root.dataset.cut === undefined)) return
+    attr(this.#root, 'data-cut', on ? null : '')
+    for (const button of document.querySelectorAll('[data-cmd]')) this.guard(/** @type {HTMLButtonElement} */ (button))
+  }
+
+  /** @param {HTMLButtonElement} button  a new row's: as able as the others */
+  guard (button) {
+    const cut = this.#root.dataset.cut !== undefined
+    button.disabled = cut || button.dataset.off !== undefined
+    if (cut) button.title = t('shell.link.why')
+    else if (button.title === t('shell.link.why')) button.removeAttribute('title')
+  }
+
+  /** @param {number} code  the server will not have this page */
+  refused (code) {
+    if (code === CLOSE_SIGNED_OUT) { location.assign(`/login?next=${encodeURIComponent(location.pathname)}`); return }
+    this.say(t(code === 4404 ? 'shell.link.gone' : 'shell.link.refused'), null, true)
+  }
+
+  /** @param {number} deltas */
+  caughtUp (deltas) {
+    this.say(deltas > 0 ? t('shell.link.caught_up', { n: deltas }) : t('shell.link.back'))
+  }
+
+  #facts () {
+    const feed = this.feed
+    if (!feed) return []
+    return [
+      [t('shell.link.fact.session'), feed.board.hello?.session ?? '—'],
+      [t('shell.link.fact.seq'), `${feed.board.epoch}.${feed.board.seq}`],
+      [t('shell.link.fact.build'), feed.board.hello?.build || '—'],
+      [t('shell.link.fact.age'), feed.link.frameAt === null ? '—' : age(Date.now() - feed.link.frameAt)],
+      [t('shell.link.fact.offset'), `${feed.clock.offset} ms`]
+    ]
+  }
+
+  #showLinkDialog () {
+    find(document, '#link-facts').replaceChildren(...this.#facts().map(([name, value]) => {
+      const row = copy('pair-row')
+      find(row, 'dt').textContent = name
+      find(row, 'dd').textContent = value
+      return row
+    }))
+    find(document, '#link-dialog').showModal()
+  }
+
+  async #copyFacts () {
+    const text = [...this.#facts().map((fact) => fact.join(': ')), location.pathname, navigator.userAgent].join('\n')
+    try {
+      await navigator.clipboard.writeText(text)
+      this.say(t('shell.link.copied'))
+    } catch {
+      getSelection()?.selectAllChildren(find(document, '#link-facts')) // no clipboard without HTTPS: selected at least
+    }
+  }
+
+  #showSound () {
+    const state = this.#sound.state
+    const chip = find(document, '#sound')
+    attr(chip, 'data-state', state)
+    put(find(document, '#sound-text'), t(`shell.sound.${state}`, { at: clock(this.#sound.mutedUntil, this.#zone, false) }))
+    attr(chip, 'title', t('shell.sound.hint'))
+    attr(chip, 'aria-label', t(`shell.sound.${state}`, { at: clock(this.#sound.mutedUntil, this.#zone, false) }))
+  }
+
+  /** @param {string} text @param {{ text: string, act: () => void } | null} [action] @param {boolean} [stays] */
+  say (text, action = null, stays = false) {
+    const toast = copy('toast-row')
+    put(find(toast, '.toast-text'), text)
+    const button = find(toast, 'button')
+    show(button, action !== null)
+    put(button, action?.text ?? '')
+    const leave = () => toast.remove()
+    button.addEventListener('click', () => { leave(); action?.act() })
+    find(document, '#toasts').append(toast)
+    if (!stays) setTimeout(leave, TOAST_MS)
+  }
+
+  /**
+   * Send a command from its button: pending on the button, then the outcome in words.
+   *
+   * @param {HTMLButtonElement | null} button
+   * @param {string} path
+   * @param {unknown} body
+   * @param {(answer: Answer) => void} [done]
+   * @returns {Promise<Answer>}
+   */
+  async command (button, path, body, done) {
+    if (button) { button.dataset.pending = ''; button.setAttribute('aria-busy', 'true'); button.disabled = true }
+    const answer = await post(path, body)
+    if (button) { delete button.dataset.pending; button.removeAttribute('aria-busy'); this.guard(button) }
+    if (answer.ok) done?.(answer)
+    else if (answer.code === 'unauthenticated') this.refused(CLOSE_SIGNED_OUT)
+    else this.say(refusal(answer))
+    return answer
+  }
+
+  /** @param {string} title @param {string} text @param {string} yes @returns {Promise<boolean>} */
+  sure (title, text, yes) {
+    const dialog = /** @type {HTMLDialogElement} */ (find(document, '#sure-dialog'))
+    put(find(dialog, '#sure-title'), title)
+    put(find(dialog, '#sure-text'), text)
+    const button = find(dialog, '#sure-yes')
+    put(button, yes)
+    return new Promise((resolve) => {
+      let said = false
+      button.onclick = () => { said = true; dialog.close() }
+      dialog.onclose = () => resolve(said)
+      dialog.showModal()
+      button.focus()
+    })
+  }
+}
+
+/** @param {Answer} answer @returns {string} why it was refused, in words */
+export function refusal (answer) {
+  return tOr(`error.${answer.code}`, answer.body?.detail ?? t('error.unknown'))
+}

@@ -1,0 +1,115 @@
+/**
+ * The alerts of a room: what, why, what to do, and what became of it.
+ *
+ * @import { Alert, Delivery, Evidence, Prompt } from '../../types/frames.js'
+ * @typedef {{ prompts: Iterable<Prompt>, deliveries: Iterable<Delivery>, nowMs: number, zone: string, busy: (id: string) => boolean }} AlertsContext
+ */
+
+import { messagesOf, promptFor, proposal, rank, stateOf } from '../feed/alerts.js'
+import { clock, duration } from '../format.js'
+import { authored, t } from '../words.js'
+import { delivered } from './group.js'
+import { attr, find, keyed, put, putAuthored, show } from './dom.js'
+import { category, fillMarked } from './marked.js'
+import { receiptWords } from './host.js'
+
+/** @param {HTMLElement} list @param {readonly Alert[]} alerts  in order @param {AlertsContext} context */
+export function fillAlerts (list, alerts, context) {
+  const prompts = [...context.prompts]
+  const deliveries = [...context.deliveries]
+  keyed(list, 'alert-row', alerts, (alert) => alert.id, (row, alert) => {
+    const state = stateOf(alert)
+    attr(row, 'data-p', rank(alert))
+    attr(row, 'data-state', state)
+    const pri = find(row, '.pri')
+    attr(pri, 'data-p', rank(alert))
+    attr(pri, 'aria-label', alert.severity)
+    putAuthored(find(row, '.alert-text'), authored(alert.title))
+    fillCount(row, alert)
+    fillState(row, alert, state)
+    fillWhy(find(row, '.alert-why'), alert)
+    fillAction(find(row, '.alert-do'), alert, state)
+    fillButtons(row, alert, state, promptFor(prompts, alert.id), context)
+    fillSent(find(row, '.alert-sent'), messagesOf(deliveries, alert.id))
+  })
+  fillAges(list, alerts, context.nowMs)
+}
+
+/** @param {HTMLElement} list @param {readonly Alert[]} alerts @param {number} nowMs  once a second */
+export function fillAges (list, alerts, nowMs) {
+  const rows = list.children
+  alerts.forEach((alert, i) => {
+    const age = rows[i]?.querySelector('.alert-age')
+    if (age) put(age, duration((alert.ended_ms ?? nowMs) - alert.opened_ms))
+  })
+}
+
+/** @param {HTMLElement} row @param {Alert} alert */
+function fillCount (row, alert) {
+  const n = alert.count ?? 1
+  const element = find(row, '.alert-n')
+  show(element, n > 1)
+  put(element, t('console.alert.count', { n }))
+  attr(element, 'aria-label', t('console.alert.count_said', { n }))
+}
+
+/** @param {HTMLElement} row @param {Alert} alert @param {string} state */
+function fillState (row, alert, state) {
+  const element = find(row, '.alert-state')
+  const words = state === 'back' ? t('console.alert.back') : alert.condition === 'unknown' ? t('console.alert.no_data') : alert.flapping ? t('console.alert.flapping') : ''
+  show(element, words !== '')
+  put(element, words)
+}
+
+/** @param {HTMLElement} element @param {Alert} alert  the sentence with its marks, the category and the citation */
+function fillWhy (element, alert) {
+  const said = [...(alert.evidence ?? [])].reverse().find((evidence) => evidence.kind === 'speech')
+  show(element, said !== undefined)
+  if (!said) return
+  if (element.children.length === 0) element.append(document.createElement('span'), document.createElement('span'))
+  fillMarked(element.children[0], `「${said.text ?? ''}」`, shifted(said))
+  const counting = (said.marks ?? []).filter((mark) => !mark.exempt)
+  const reasons = [...new Set(counting.map(category)), ...new Set(counting.map((mark) => mark.citation ?? '').filter(Boolean))]
+  if (said.start_ms != null) reasons.push(t('console.alert.at_code', { at: duration(said.start_ms) }))
+  put(element.children[1], ` ${reasons.join(' · ')}`)
+}
+
+/** @param {Evidence} said @returns {import('../../types/frames.js').Mark[]} marks moved by the bracket before the text */
+function shifted (said) {
+  return (said.marks ?? []).map((mark) => ({ ...mark, start: mark.start + 1, end: mark.end + 1 }))
+}
+
+/** @param {HTMLElement} element @param {Alert} alert @param {string} state */
+function fillAction (element, alert, state) {
+  const action = authored(alert.action)
+  const host = proposal(alert) ? authored(alert.host) : { text: '', lang: '' }
+  show(element, state !== 'back' && action.text + host.text !== '')
+  const draft = host.text ? t('console.alert.draft', { text: host.text }) : ''
+  putAuthored(find(element, 'span'), { text: [action.text, draft].filter(Boolean).join(' · '), lang: action.lang })
+}
+
+/** @param {HTMLElement} row @param {Alert} alert @param {string} state @param {Prompt | null} sent @param {AlertsContext} context */
+function fillButtons (row, alert, state, sent, context) {
+  const fix = /** @type {HTMLButtonElement} */ (find(row, '.alert-fix'))
+  const draft = proposal(alert)
+  const past = state === 'back' && draft === 'tell'
+  show(fix, draft !== null && !past)
+  put(fix, sent ? t(draft === 'correct' ? 'console.alert.corrected' : 'console.alert.sent') : t(draft === 'correct' ? 'console.alert.correct' : 'console.alert.tell'))
+  fix.classList.toggle('btn-primary', draft === 'correct' && !sent && state !== 'acked')
+  attr(fix, 'data-sent', sent ? '' : null)
+  show(find(row, '.alert-ack'), state !== 'acked')
+  show(find(row, '.alert-unack'), state === 'acked')
+  attr(row, 'data-busy', context.busy(alert.id) ? '' : null)
+  const notes = []
+  if (sent) notes.push(receiptWords(sent))
+  if (state === 'acked') notes.push(t('console.alert.acked', { who: alert.acked_by ?? '', at: clock(alert.acked_ms ?? 0, context.zone) }))
+  else if (alert.muted) notes.push(t('console.alert.muted', { why: alert.muted }))
+  put(find(row, '.alert-note'), notes.filter(Boolean).join(' · '))
+}
+
+/** @param {HTMLElement} element @param {readonly Delivery[]} deliveries */
+function fillSent (element, deliveries) {
+  show(element, deliveries.length > 0)
+  put(element, deliveries.map((delivery) => t('console.delivery.on_row', { channel: delivery.channel_title, state: delivered(delivery) })).join(' · '))
+}
+

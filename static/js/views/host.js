@@ -1,0 +1,114 @@
+/**
+ * What the host sees, and how far the newest prompt got with each tablet.
+ *
+ * @import { DeviceRow, Prompt, QuickPrompt } from '../../types/frames.js'
+ * @import { Cards } from '../feed/cards.js'
+ * @import { Receipt } from '../feed/receipts.js'
+ */
+
+import { receiptsOf } from '../feed/receipts.js'
+import { age, clock, duration, took } from '../format.js'
+import { authored, t } from '../words.js'
+import { attr, find, keyed, put, putAuthored, show } from './dom.js'
+
+/** @param {HTMLElement} mirror @param {Cards} cards @param {{ left: string, next: { text: string, lang: string } }} cue */
+export function fillMirror (mirror, cards, cue) {
+  const card = cards.urgent ?? cards.current
+  attr(mirror, 'data-urgent', cards.urgent ? '' : null)
+  attr(mirror, 'data-empty', card ? null : '')
+  attr(mirror, 'data-read', card?.read ? '' : null)
+  put(find(mirror, '#mirror-left'), cue.left)
+  put(find(mirror, '#mirror-wait'), cards.waiting > 0 ? t('console.host.waiting', { n: cards.waiting }) : '')
+  putAuthored(find(mirror, '#mirror-cue'), card ? authored(card.prompt.text) : { text: t('console.host.empty'), lang: '' })
+  const under = cards.urgent && cards.current ? authored(cards.current.prompt.text) : cue.next
+  putAuthored(find(mirror, '#mirror-next'), { text: under.text ? t('console.host.next', { text: under.text }) : '', lang: under.lang })
+}
+
+/** @param {HTMLElement} chip @param {DeviceRow | null} device @param {number} nowMs wall time */
+export function fillDevice (chip, device, nowMs) {
+  attr(chip, 'data-state', device?.connected ? 'on' : 'off')
+  show(chip, device !== null)
+  if (!device) return
+  put(find(chip, 'span:last-child'), device.connected ? t(device.simulated ? 'console.host.simulated' : 'console.host.online') : t('console.host.offline', { age: age(nowMs - device.seen_ms) }))
+}
+
+/** @param {HTMLElement} list @param {Prompt | null} prompt @param {number} nowMs session time */
+export function fillReceipts (list, prompt, nowMs) {
+  const receipts = prompt ? receiptsOf(prompt, nowMs) : []
+  const rows = receipts.length > 1 ? receipts.map(perTablet) : receipts.flatMap(perStage)
+  keyed(list, 'receipt-row', rows, (row) => row.key, (element, row) => {
+    attr(element.children[0], 'data-on', row.on ? '' : null)
+    attr(element.children[1], 'data-on', row.on ? '' : null)
+    put(element.children[1], row.what)
+    put(element.children[2], row.when)
+  })
+}
+
+/** @typedef {{ key: string, on: boolean, what: string, when: string }} ReceiptRow */
+
+/** @param {Receipt} receipt @returns {ReceiptRow[]} 送达 0.3s · 已看 2.1s · 已执行 等 00:19 */
+function perStage (receipt) {
+  /** @type {[string, number | null][]} */
+  const stages = [['shown', receipt.shown], ['seen', receipt.seen], ['done', receipt.done]]
+  const next = stages.find(([, at]) => at === null)?.[0]
+  return stages.map(([stage, at]) => ({
+    key: stage, on: at !== null,
+    what: stage === 'seen' && receipt.word ? `${t('console.receipt.seen')} · ${t(`console.receipt.word.${receipt.word}`)}` : t(`console.receipt.${stage}`),
+    when: at !== null ? took(at) : stage === next ? t('console.receipt.wait', { age: duration(receipt.waiting) }) : ''
+  }))
+}
+
+/** @param {Receipt} receipt @returns {ReceiptRow} with several tablets: one line each, its furthest stage */
+function perTablet (receipt) {
+  const at = receipt.done ?? receipt.seen ?? receipt.shown
+  return { key: receipt.device, on: at !== null, what: `${receipt.device} · ${stageWords(receipt)}`, when: at === null ? duration(receipt.waiting) : took(at) }
+}
+
+/** @param {Receipt} receipt @returns {string} */
+function stageWords (receipt) {
+  if (receipt.word) return t(`console.receipt.word.${receipt.word}`)
+  if (receipt.done !== null) return t('console.receipt.done')
+  return receipt.seen !== null ? t('console.receipt.seen') : receipt.shown !== null ? t('console.receipt.shown') : ''
+}
+
+/** @param {Prompt} prompt @returns {string} 已看 2.1s: how far it got with whichever tablet is furthest */
+export function receiptWords (prompt) {
+  const receipts = receiptsOf(prompt, prompt.sent_ms).sort((a, b) => Number(b.done !== null) - Number(a.done !== null) || Number(b.seen !== null) - Number(a.seen !== null))
+  const furthest = receipts[0]
+  const at = furthest.done ?? furthest.seen ?? furthest.shown
+  return at === null ? '' : `${stageWords(furthest)} ${took(at)}`
+}
+
+/** @param {HTMLElement} element @param {Prompt | null} prompt @param {string} zone */
+export function fillPromptSent (element, prompt, zone) {
+  put(element, prompt ? t('console.receipt.sent', { at: clock(prompt.sent_ms, zone) }) : t('console.receipt.none'))
+}
+
+/** @param {HTMLElement} element @param {Prompt | undefined} prompt  unread for too long @param {number} nowMs */
+export function fillUnread (element, prompt, nowMs) {
+  show(element, prompt !== undefined)
+  if (prompt) put(find(element, 'span:last-child'), t('console.unread', { age: age(nowMs - prompt.sent_ms), text: authored(prompt.text).text }))
+}
+
+/** @param {HTMLElement} group @param {readonly [string, QuickPrompt][]} quick */
+export function fillQuick (group, quick) {
+  keyed(group, 'quick-row', quick.slice(0, 9).map(([key, prompt], i) => ({ key, prompt, n: i + 1 })), (row) => row.key, (button, { prompt, n }) => {
+    put(button.children[0], String(n))
+    putAuthored(button.children[1], authored(prompt.label))
+    attr(button, 'title', authored(prompt.text).text)
+    attr(button, 'data-level', prompt.level ?? 'normal')
+    attr(button, 'data-n', n)
+  })
+}
+
+/** @param {HTMLSelectElement} select @param {HTMLElement} name @param {readonly DeviceRow[]} devices @param {string} chosen */
+export function fillDevices (select, name, devices, chosen) {
+  show(select, devices.length > 1)
+  show(name, devices.length < 2)
+  put(name, devices[0]?.name ?? t('console.host.no_tablet'))
+  keyed(select, 'option-row', devices, (device) => device.id, (option, device) => {
+    put(option, device.name)
+    attr(option, 'value', device.id)
+  })
+  if (select.value !== chosen) select.value = chosen
+}
