@@ -44,12 +44,20 @@ class ExpressionRefused(Exception):
 
 
 class Facts:
-    """The known values of one set of evaluations, converted once. A path that is not in it is unknown."""
+    """The known values of one set of evaluations, converted once. A path that is not in it is unknown.
+
+    Whole numbers become doubles: the evaluating binding has no arithmetic between the two.
+    """
 
     __slots__ = ("context",)
 
     def __init__(self, known: Mapping[str, Value]) -> None:
-        self.context = cel.Context({flat(path): value for path, value in known.items()})
+        doubles = {flat(path): _double(value) for path, value in known.items()}
+        self.context = cel.Context(doubles)
+
+
+def _double(value: Value) -> Value:
+    return float(value) if type(value) is int else value  # type: ignore[redundant-expr] # int passes for float
 
 
 @dataclass(frozen=True, slots=True)

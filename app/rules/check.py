@@ -94,7 +94,7 @@ class _Bench:
             yield Expectation(at / 1_000, expected, condition_of(self._machine))
 
     def _enter(self, at: Instant, values: Mapping[str, Value | None]) -> None:
-        self._advance(Instant(at - 1))
+        self._advance(at)  # as live: what is due at an instant acts before what comes in at it
         for name, value in values.items():
             if value is None:
                 self._silent_since.setdefault(name, at)

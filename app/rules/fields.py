@@ -138,7 +138,7 @@ class Fields:
         """Return a number, a truth or a text; whole numbers are doubles too."""
         if isinstance(node, Scalar) and node.value is not None:
             return node.value
-        self.wrong(node.mark, "expected_text")
+        self.wrong(node.mark, "expected_number")
         return None
 
     def words(self, node: Node) -> list[tuple[str, Scalar]]:

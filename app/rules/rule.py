@@ -145,7 +145,7 @@ class Rule:
         because data is missing (a transition's reason `no_data`).
         """
         shown: dict[str, Shown] = dict(values)
-        facts = Facts({path: value for path, value in values.items() if isinstance(value, float | bool | str)})
+        facts = Facts({path: value for path, value in values.items() if isinstance(value, int | float | str)})
         shown.update(self.params)
         shown.update({path: let.value(facts) for path, let in self.lets.items()})
         shown.update({f"labels.{name}": value for name, value in {**self.labels, **(labels or {})}.items()})

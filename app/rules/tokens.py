@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final, Literal, NamedTuple
 
 TokenKind = Literal["path", "function", "number", "integer", "string", "word", "sign", "other"]
@@ -54,6 +55,7 @@ def _path(word: str, start: int, *, called: bool) -> Iterator[Token]:
     yield Token("function", function, start + len(receiver) + len(dot))
 
 
+@cache
 def flat(path: str) -> str:
     """Return the one-word form of a path, in which expressions are evaluated: `m.viewers` -> `m_viewers`."""
     return path.replace(".", "_")
