@@ -72,7 +72,6 @@ def upgrade() -> None:
         sa.Column("session_no", NUMBER, autoincrement=False, nullable=False),
         sa.Column("position", NUMBER, autoincrement=False, nullable=False),
         sa.Column("now_ms", NUMBER, nullable=False),
-        sa.Column("version", NUMBER, nullable=False),
         sa.Column("build", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("session_no", "position", name=op.f("pk_checkpoints")),
@@ -135,6 +134,7 @@ def upgrade() -> None:
         sa.Column("settled_ms", NUMBER, nullable=True),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("retried_ambiguous", sa.Boolean(), nullable=False),
+        sa.Column("restricted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
     )
     op.create_index(op.f("ix_deliveries_alert"), "deliveries", ["alert"], unique=False)

@@ -6,7 +6,6 @@ and refuses an old fence before anything else is written.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from struct import Struct as Packing
 from typing import Final
 
 import msgspec
@@ -14,8 +13,7 @@ from sqlalchemy import Connection, func, select, update
 
 from app.domain.alerts import Alert
 from app.domain.commands import Outcome
-from app.domain.deliveries import Delivery
-from app.domain.effects import Effects, MessageRow, SessionChange
+from app.domain.effects import Effects, SessionChange
 from app.domain.identity import Fence, Position
 from app.domain.prompts import Prompt
 from app.domain.readings import MinuteRow
@@ -25,9 +23,12 @@ from app.errors import FenceLost
 from app.instants import Instant
 from app.store import tables
 from app.store.chunks import chunk_row
+from app.store.deliveries import delivery_row
+from app.store.messages import message_row
+from app.store.orders import order_row
+from app.store.series import reading_row
 from app.store.statements import Row, insert_rows
 
-SECONDS: Final = Packing("<60d")
 _json: Final = msgspec.json.Encoder()
 
 
@@ -57,17 +58,9 @@ def commit_group(conn: Connection, group: Sequence[SessionCommit]) -> None:
     """
     _guard(conn, group)
     insert_rows(conn, tables.chunks, [chunk_row(c.session_no, chunk, c.build) for c in group for chunk in c.chunks])
-    insert_rows(conn, tables.messages, [_message(c.session_no, m) for c in group for m in c.effects.messages])
-    insert_rows(
-        conn,
-        tables.orders,
-        [
-            (c.session_no, o.position, o.room, o.order, o.kind, o.at_ms, o.currency, o.amount, o.units)
-            for c in group
-            for o in c.effects.orders
-        ],
-    )
-    readings = [_reading(c.session_no, minute) for c in group for minute in _newest(c.effects.readings)]
+    insert_rows(conn, tables.messages, [message_row(c.session_no, m) for c in group for m in c.effects.messages])
+    insert_rows(conn, tables.orders, [order_row(c.session_no, order) for c in group for order in c.effects.orders])
+    readings = [reading_row(c.session_no, minute) for c in group for minute in _newest(c.effects.readings)]
     insert_rows(conn, tables.readings, readings, "replace")
     alerts = [(c.session_no, alert, _text(alert)) for c in group for alert in c.effects.alerts.values()]
     insert_rows(conn, tables.alerts, [_alert(*row) for row in alerts], "replace")
@@ -78,7 +71,7 @@ def commit_group(conn: Connection, group: Sequence[SessionCommit]) -> None:
     insert_rows(conn, tables.outcomes, [_outcome(c.session_no, outcome) for c, outcome in outcomes], "ignore")
     insert_rows(conn, tables.audit, [_audit(c, outcome) for c, outcome in outcomes], "ignore")
     insert_rows(
-        conn, tables.deliveries, [_delivery(c.session_no, d) for c in group for d in c.effects.deliveries], "ignore"
+        conn, tables.deliveries, [delivery_row(c.session_no, d) for c in group for d in c.effects.deliveries], "ignore"
     )
     for c in group:
         _cancel(conn, c)
@@ -122,33 +115,13 @@ def _lost(conn: Connection, group: Sequence[SessionCommit]) -> str:
     return next((c.session for c in group if held.get(c.session_no) != c.fence), "")
 
 
-def _text(value: msgspec.Struct | dict[str, float] | tuple[msgspec.Struct, ...]) -> str:
+def _text(value: msgspec.Struct | dict[str, float]) -> str:
     return _json.encode(value).decode()
-
-
-def _message(session_no: int, message: MessageRow) -> Row:
-    marks = _text(message.marks) if message.marks else ""
-    return (
-        session_no,
-        message.position,
-        message.room,
-        message.kind,
-        message.at_ms,
-        message.who,
-        message.text,
-        message.user,
-        message.tier,
-        marks,
-    )
 
 
 def _newest(readings: Iterable[MinuteRow]) -> Iterable[MinuteRow]:
     """Of rows for the same minute the last one stands: one statement may not touch a row twice."""
     return {(row.metric, row.scope, row.scope_id, row.minute_ms): row for row in readings}.values()
-
-
-def _reading(session_no: int, row: MinuteRow) -> Row:
-    return (session_no, row.metric, row.scope, row.scope_id, row.minute_ms, SECONDS.pack(*row.values))
 
 
 def _alert(session_no: int, alert: Alert, body: str) -> Row:
@@ -193,37 +166,6 @@ def _audit(commit: SessionCommit, outcome: Outcome) -> Row:
         outcome.key,
         outcome.code,
         _json.encode(detail).decode(),
-    )
-
-
-def _delivery(session_no: int, row: Delivery) -> Row:
-    return (
-        row.id,
-        session_no,
-        row.session,
-        row.kind,
-        row.alert,
-        row.change,
-        row.channel,
-        row.channel_title,
-        row.recipient,
-        row.title,
-        row.text,
-        row.language,
-        row.severity,
-        row.priority,
-        row.planned_ms,
-        row.due_ms,
-        row.useful_until_ms,
-        row.state,
-        row.attempts,
-        row.due_ms,
-        "",
-        None,
-        row.sent_ms,
-        row.settled_ms,
-        row.answer,
-        row.retried_ambiguous,
     )
 
 

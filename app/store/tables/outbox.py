@@ -37,6 +37,7 @@ deliveries = Table(
     number_column("settled_ms", nullable=True),
     text_column("answer"),
     Column("retried_ambiguous", Boolean, nullable=False),
+    Column("restricted", Boolean, nullable=False),
     partial_index("ix_deliveries_open", "next_ms", where=OPEN_DELIVERY),
     Index(None, "session_no", "planned_ms"),
     Index(None, "alert"),

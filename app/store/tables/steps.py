@@ -136,7 +136,6 @@ checkpoints = Table(
     number_column("session_no", primary_key=True, autoincrement=False),
     number_column("position", primary_key=True, autoincrement=False),
     number_column("now_ms"),
-    number_column("version"),
     text_column("build"),
     bytes_column("body"),
 )

@@ -1,0 +1,34 @@
+"""Checkpoints: an engine's state at a position; a shortcut that may be thrown away. One a session."""
+
+from sqlalchemy import Connection, delete, select
+
+from app.domain.identity import Position
+from app.instants import Instant
+from app.store import tables
+from app.store.statements import insert_rows
+
+
+def save(conn: Connection, session_no: int, position: Position, now: Instant, body: bytes, *, build: str) -> None:
+    """Store the state and remove older ones of the session. Which version a body has is said in the body."""
+    table = tables.checkpoints
+    conn.execute(delete(table).where(table.c.session_no == session_no, table.c.position < position))
+    insert_rows(conn, table, [(session_no, position, now, build, body)], "replace")
+
+
+def newest(conn: Connection, session_no: int) -> bytes | None:
+    """Return the newest state that the committed position covers; None when there is none."""
+    table, sessions = tables.checkpoints, tables.sessions
+    query = (
+        select(table.c.body)
+        .join_from(table, sessions, sessions.c.session_no == table.c.session_no)
+        .where(table.c.session_no == session_no, table.c.position <= sessions.c.position)
+        .order_by(table.c.position.desc())
+        .limit(1)
+    )
+    body = conn.scalar(query)
+    return None if body is None else bytes(body)
+
+
+def forget(conn: Connection, session_no: int) -> None:
+    """Remove the session's checkpoints, when one of them cannot be read any more."""
+    conn.execute(delete(tables.checkpoints).where(tables.checkpoints.c.session_no == session_no))

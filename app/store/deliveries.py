@@ -1,0 +1,223 @@
+"""The outbox: rows come in with the step that planned them; pumps claim them, send them and write what came of it.
+
+A row can be claimed only when its session is of kind live: that is a condition of the query, not of a setting.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from msgspec import Struct
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, or_, select, text, update
+
+from app.domain.deliveries import Delivery, DeliveryState
+from app.instants import Instant
+from app.store import tables
+from app.store.statements import Row
+from app.store.tables.outbox import OPEN_DELIVERY
+
+Result = Literal["accepted", "failed", "unknown", "retry", "throttled"]
+_FIELDS: Final = tuple(Delivery.__struct_fields__)
+
+
+class Attempt(Struct, frozen=True):
+    """One try to send: when, by which pump, what came of it, and the platform's own words."""
+
+    n: int
+    at_ms: int
+    claimed_by: str
+    result: Result
+    answer: str
+    took_ms: int
+
+
+def delivery_row(session_no: int, row: Delivery) -> Row:
+    """Return the row of a planned delivery, in the table's order."""
+    return (
+        row.id,
+        session_no,
+        row.session,
+        row.kind,
+        row.alert,
+        row.change,
+        row.channel,
+        row.channel_title,
+        row.recipient,
+        row.title,
+        row.text,
+        row.language,
+        row.severity,
+        row.priority,
+        row.planned_ms,
+        row.due_ms,
+        row.useful_until_ms,
+        row.state,
+        row.attempts,
+        row.due_ms,
+        "",
+        None,
+        row.sent_ms,
+        row.settled_ms,
+        row.answer,
+        row.retried_ambiguous,
+        row.restricted,
+    )
+
+
+def of_session(conn: Connection, session_no: int, *, most: int = 50) -> list[Delivery]:
+    """Return the newest `most` deliveries of a session, oldest of them first."""
+    table = tables.deliveries
+    newest_first = (table.c.planned_ms.desc(), table.c.id.desc())
+    query = select(table).where(table.c.session_no == session_no).order_by(*newest_first).limit(most)
+    return [_delivery(row) for row in conn.execute(query).mappings()][::-1]
+
+
+def delivery(conn: Connection, delivery_id: str) -> Delivery | None:
+    """Return one delivery as it stands."""
+    table = tables.deliveries
+    row = conn.execute(select(table).where(table.c.id == delivery_id)).mappings().first()
+    return None if row is None else _delivery(row)
+
+
+def attempts(conn: Connection, delivery_id: str) -> list[Attempt]:
+    """Return the tries to send a delivery, oldest first."""
+    table = tables.delivery_attempts
+    query = select(table).where(table.c.delivery == delivery_id).order_by(table.c.n)
+    return [
+        Attempt(row.n, row.at_ms, row.claimed_by, row.result, row.answer, row.took_ms) for row in conn.execute(query)
+    ]
+
+
+def claim(conn: Connection, claimer: str, now: Instant, *, hold_ms: int, most: int) -> list[Delivery]:
+    """Take up to `most` due rows for one pump until `now + hold_ms`, most urgent first; others get other rows.
+
+    A row whose claimer has gone without a word is taken over once and comes with `retried_ambiguous`: it may have
+    been sent, so the message must say 重发. Its second such claimer leaves it to `expire`.
+    """
+    table = tables.deliveries
+    due = or_(
+        and_(table.c.state == "waiting", table.c.next_ms <= now),
+        and_(table.c.state == "sending", table.c.claim_until_ms <= now, table.c.retried_ambiguous.is_(False)),
+    )
+    chosen = (
+        select(table.c.id)
+        .where(text(OPEN_DELIVERY), due, table.c.useful_until_ms > now, _of_a_real_session())
+        .order_by(table.c.priority, table.c.next_ms, table.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)  # SQLite has one writer and leaves this out
+        .cte("chosen")
+    )
+    taken = (
+        update(table)
+        .where(table.c.id.in_(select(chosen.c.id)))
+        .values(
+            state="sending",
+            claimed_by=claimer,
+            claim_until_ms=now + hold_ms,
+            attempts=table.c.attempts + 1,
+            retried_ambiguous=or_(table.c.retried_ambiguous, table.c.state == "sending"),
+        )
+        .returning(table)
+    )
+    rows = [_delivery(row) for row in conn.execute(taken).mappings()]
+    return sorted(rows, key=lambda row: (row.priority, row.due_ms, row.id))
+
+
+def settle(
+    conn: Connection, claimed: Delivery, claimer: str, attempt: Attempt, state: Literal["accepted", "failed", "unknown"]
+) -> Delivery | None:
+    """Write the end of a delivery with its last attempt; None when the claim was lost meanwhile, and then nothing."""
+    settled = attempt.at_ms + attempt.took_ms
+    sent = settled if state == "accepted" else None
+    return _finish(conn, claimed, claimer, attempt, state=state, sent_ms=sent, settled_ms=settled)
+
+
+def put_back(
+    conn: Connection, claimed: Delivery, claimer: str, attempt: Attempt, next_ms: Instant, *, ambiguous: bool = False
+) -> Delivery | None:
+    """Let a delivery wait for its next attempt; None when the claim was lost meanwhile, and then nothing.
+
+    A throttled attempt is not counted. `ambiguous`: it may have been sent, the next message must say 重发.
+    """
+    values: dict[str, Any] = {"state": "waiting", "next_ms": next_ms}
+    if ambiguous:
+        values["retried_ambiguous"] = True
+    if attempt.result == "throttled":
+        values["attempts"] = tables.deliveries.c.attempts - 1
+    return _finish(conn, claimed, claimer, attempt, **values)
+
+
+def expire(conn: Connection, now: Instant) -> list[Delivery]:
+    """End what is of no use any more: 过时未发 when it never left, 未知 when its claimer has gone without a word."""
+    table = tables.deliveries
+    gone = and_(table.c.state == "sending", table.c.claim_until_ms <= now)
+    useless = table.c.useful_until_ms <= now
+    over: ColumnElement[bool] = or_(
+        and_(table.c.state == "waiting", useless), and_(gone, or_(useless, table.c.retried_ambiguous))
+    )
+    ended = (
+        update(table)
+        .where(text(OPEN_DELIVERY), over)
+        .values(state=case((table.c.state == "waiting", "expired"), else_="unknown"), settled_ms=now)
+        .returning(table)
+    )
+    return [_delivery(row) for row in conn.execute(ended).mappings()]
+
+
+def next_due(conn: Connection) -> Instant | None:
+    """Return the earliest instant at which a claim or an expiry may find something; None when the outbox is empty."""
+    table = tables.deliveries
+    at = case((table.c.state == "sending", table.c.claim_until_ms), else_=table.c.next_ms)
+    earliest = conn.scalar(select(func.min(at)).where(text(OPEN_DELIVERY)))
+    return None if earliest is None else Instant(earliest)
+
+
+def count_open(conn: Connection) -> dict[DeliveryState, int]:
+    """Return how many rows wait and how many are being sent."""
+    table = tables.deliveries
+    query = select(table.c.state, func.count()).where(text(OPEN_DELIVERY)).group_by(table.c.state)
+    return dict(conn.execute(query).tuples().all())
+
+
+def _of_a_real_session() -> ColumnElement[bool]:
+    """The session itself is asked as well as the row: no mistake in planning a message lets a drill out."""
+    sessions = tables.sessions
+    own = sessions.c.session_no == tables.deliveries.c.session_no
+    return exists().where(own, sessions.c.kind == "live")
+
+
+def _finish(conn: Connection, claimed: Delivery, claimer: str, attempt: Attempt, **values: object) -> Delivery | None:
+    table = tables.deliveries
+    mine = (
+        update(table)
+        .where(table.c.id == claimed.id, table.c.state == "sending", table.c.claimed_by == claimer)
+        .values(claimed_by="", claim_until_ms=None, answer=attempt.answer, **values)
+        .returning(table)
+    )
+    row = conn.execute(mine).mappings().first()
+    if row is None:
+        return None
+    tried = tables.delivery_attempts
+    count = select(func.coalesce(func.max(tried.c.n), 0) + 1).where(tried.c.delivery == claimed.id).scalar_subquery()
+    conn.execute(
+        insert(tried).values(
+            delivery=claimed.id,
+            n=count,
+            at_ms=attempt.at_ms,
+            claimed_by=claimer,
+            result=attempt.result,
+            answer=attempt.answer,
+            took_ms=attempt.took_ms,
+        )
+    )
+    return _delivery(row)
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(**{name: row[name] for name in _FIELDS})
+
+
+def planned_for(conn: Connection, alerts: Sequence[str]) -> list[Delivery]:
+    """Return the deliveries of some alerts, oldest first: the state of the message on an alert's row."""
+    table = tables.deliveries
+    query = select(table).where(table.c.alert.in_(alerts)).order_by(table.c.planned_ms, table.c.id)
+    return [_delivery(row) for row in conn.execute(query).mappings()]
