@@ -30,7 +30,8 @@ def build(path: str) -> FastAPI:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute(
-        "CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, room TEXT, kind TEXT, occurred_ms INTEGER, payload TEXT)"
+        "CREATE TABLE IF NOT EXISTS events "
+        "(id TEXT PRIMARY KEY, room TEXT, kind TEXT, occurred_ms INTEGER, payload TEXT)"
     )
     counts: Counter[str] = Counter()
     lines = TypeAdapter(Event)

@@ -85,9 +85,7 @@ def cut_snapshot(board: Board) -> list[dict[str, dict[str, Any]]]:
     return parts
 
 
-def snapshot_frames(
-    board: Board, *, epoch: int, seq: int, now_ms: int, wall_ms: int, rate: float
-) -> Iterable[bytes]:
+def snapshot_frames(board: Board, *, epoch: int, seq: int, now_ms: int, wall_ms: int, rate: float) -> Iterable[bytes]:
     """Encode a board as its snapshot frames."""
     parts = cut_snapshot(board)
     for number, topics in enumerate(parts, start=1):
@@ -105,8 +103,6 @@ def snapshot_frames(
         )
 
 
-def delta_frame(
-    topics: dict[str, Changed], *, epoch: int, seq: int, now_ms: int, wall_ms: int, rate: float
-) -> bytes:
+def delta_frame(topics: dict[str, Changed], *, epoch: int, seq: int, now_ms: int, wall_ms: int, rate: float) -> bytes:
     """Encode one delta."""
     return encode(Delta(epoch=epoch, seq=seq, now_ms=now_ms, wall_ms=wall_ms, rate=rate, topics=topics))

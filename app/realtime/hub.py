@@ -47,7 +47,10 @@ class Clocked:
 class BoardSource(Protocol):
     """Where a board comes from: an engine with its overlays, or the overview."""
 
-    epoch: int
+    @property
+    def epoch(self) -> int:
+        """The fence of its owner: a higher one starts every page anew."""
+        ...
 
     def versions(self) -> Mapping[str, int]:
         """Topic -> a number that grows when the topic may have changed."""

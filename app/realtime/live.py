@@ -130,7 +130,10 @@ class Live:
     # What the hub asks of a board's source.
 
     def versions(self) -> Mapping[str, int]:
-        return {**self.engine.versions, **self.overlay.versions}
+        versions: dict[str, int] = {}
+        versions.update(self.engine.versions)
+        versions.update(self.overlay.versions)
+        return versions
 
     def topic(self, name: str, view: View) -> Mapping[str, Any]:
         if name in self.overlay.versions:

@@ -70,7 +70,7 @@ class Overview:
         alerts: list[Alert] = list(live.engine.topic("alerts", "control", clearance).values())
         readings: Mapping[str, Reading] = live.engine.topic("readings", "control", clearance)
         rundown = live.engine.topic("rundown", "control", clearance).get("now")
-        segment = next((s.title for s in rundown.segments if s.state == "now"), {}) if rundown else {}
+        segment: dict[str, str] = next((s.title for s in rundown.segments if s.state == "now"), {}) if rundown else {}
         devices = live.overlay.topic("devices", View(live.id, "control", clearance)).values()
         return RoomCard(
             room=room.id,

@@ -7,7 +7,7 @@ prompts are then taken from SQL, which is the record.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import structlog
 from sqlalchemy import Connection
@@ -16,7 +16,7 @@ from app.domain.alerts import Alert
 from app.domain.deliveries import Delivery
 from app.domain.plan import decode_plan
 from app.domain.prompts import Prompt
-from app.domain.records import Opened
+from app.domain.records import Chunk, Opened
 from app.engine.engine import Engine
 from app.errors import ControlRoomError
 from app.instants import Instant
@@ -78,10 +78,7 @@ class Restorer:
         stored = await self._store.read(lambda conn: _read(conn, row))
         engine = self._engine(row, stored)
         while engine.position < row.position:
-            after = engine.position
-            page = await self._store.read(
-                lambda conn, after=after: list(chunks_after(conn, row.session_no, after, most=PAGE_CHUNKS))
-            )
+            page = await self._store.read(partial(_page, session_no=row.session_no, after=engine.position))
             if not page:
                 raise BrokenSession("the stored log ends before the session's position", session=session_id)
             for chunk in page:
@@ -123,6 +120,10 @@ class Restorer:
 
 def _matcher(lexicon: bytes, names: tuple[str, ...]) -> Matcher:
     return Matcher(parse_lexicon(lexicon.decode()), names)
+
+
+def _page(conn: Connection, session_no: int, after: int) -> list[Chunk]:
+    return list(chunks_after(conn, session_no, after, most=PAGE_CHUNKS))
 
 
 def _take(conn: Connection, session_id: str) -> SessionRow:

@@ -72,6 +72,20 @@ class Quarantined(ControlRoomError):
     kind, code = "broken", "quarantined"
 
 
+def _says_something(effects: Effects) -> bool:
+    return bool(
+        effects.alerts
+        or effects.prompts
+        or effects.deliveries
+        or effects.cancels
+        or effects.outcomes
+        or effects.readings
+        or effects.messages
+        or effects.orders
+        or effects.changes
+    )
+
+
 class Worker:
     """Owns the live sessions of this process; knows nothing of HTTP or sockets."""
 
@@ -242,6 +256,9 @@ class Worker:
                 if live.engine.state != "ended":
                     live.engine.advance(live.session_now(wall))
                 step.effects = live.engine.take_effects()
+                if not (live.chunks or stale_now or _says_something(step.effects)):
+                    self._tell.add(session)  # time passed and nothing came of it: nothing to store
+                    continue
                 step.commit = SessionCommit(
                     session_no=live.session_no,
                     session=live.id,
