@@ -1,7 +1,7 @@
 """The hub: keeps the boards somebody watches, and publishes what changed, encoded once a board.
 
-A board belongs to a session (or to the overview) and is made by a source of topics. The hub is told of changes only after
-their commit; between two tellings it never looks at a source, so nothing uncommitted can be seen (commit, then tell).
+A board belongs to a session (or to the overview) and is made by a source of topics. The hub is told of changes only
+after their commit; between two tellings it never looks at a source, so nothing uncommitted can be seen.
 """
 
 from collections.abc import Mapping

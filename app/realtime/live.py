@@ -131,7 +131,7 @@ class Live:
 
     def versions(self) -> Mapping[str, int]:
         versions: dict[str, int] = {}
-        versions.update(self.engine.versions)
+        versions.update({str(name): version for name, version in self.engine.versions.items()})
         versions.update(self.overlay.versions)
         return versions
 

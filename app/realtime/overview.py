@@ -1,7 +1,7 @@
 """The overview: one board with a row for each room, made from the sessions in memory.
 
-Its rows change once a second, and at once when an alert comes or goes; a brand's people see that brand's rooms only, so a
-board exists per (brand or all, clearance).
+Its rows change once a second, and at once when an alert comes or goes; a brand's people see that brand's rooms only,
+so a board exists per (brand or all, clearance).
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,7 @@
 """The worker: takes what waits in the log, steps the engines, commits the group, and only then tells the hub.
 
-One task does all of it, so between a step and its commit nobody can look at a board, and there is one order of everything.
-A commit starts when the one before has ended and takes every session's waiting steps (DESIGN §5.2).
+One task does all of it, so between a step and its commit nobody can look at a board, and there is one order of
+everything. A commit starts when the one before has ended and takes every session's waiting steps (DESIGN §5.2).
 """
 
 import asyncio
@@ -212,8 +212,7 @@ class Worker:
                 due = live.due_in(wall)
                 if due is not None:
                     waits.append(due)
-        for session in self._tell:
-            waits.append(self._hub.due(session, wall) or 0)
+        waits.extend(self._hub.due(session, wall) or 0 for session in self._tell)
         return min(waits)
 
     async def _turn(self, taken: Mapping[str, Sequence[Waiting]], *, last: bool = False) -> None:
