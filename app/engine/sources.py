@@ -1,0 +1,60 @@
+"""The sources of a session: what each has sent, how far its clock lies off, what it repeated (DESIGN §5.4, §6)."""
+
+from typing import Final
+
+from msgspec import Struct, field
+
+from app.domain.board import SourceRow
+from app.engine.clocks import SourceClock
+
+WATCHED_KINDS: Final = frozenset({"viewers", "comment"})
+"""A source that has sent one of these is expected to go on; its silence is an alert of its own."""
+
+
+class Source(Struct):
+    """One ingest token. `heard_ms` is `seen_ms` moved by the gaps since: silence counts from it."""
+
+    id: str
+    name: str
+    rooms: list[str]
+    seen_ms: int = 0
+    heard_ms: int = 0
+    every_ms: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    """Event kind -> how many had an effect."""
+    clock: SourceClock = field(default_factory=SourceClock)
+    duplicates: int = 0
+    conflicts: int = 0
+    totals: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Room, kind and SKU -> the last running total and when it was read."""
+
+    @property
+    def watched(self) -> bool:
+        return not WATCHED_KINDS.isdisjoint(self.kinds)
+
+    def increase(self, key: str, total: int, occurred_ms: int) -> int:
+        """Return how much a running total has grown since the last one.
+
+        The first one says nothing of its past; a fall is a restart from nothing; one that was read before the last one
+        came late and says nothing new.
+        """
+        before = self.totals.get(key)
+        if before is not None and occurred_ms < before[1]:
+            return 0
+        self.totals[key] = (total, occurred_ms)
+        if before is None:
+            return 0
+        return total - before[0] if total >= before[0] else total
+
+    def row(self) -> SourceRow:
+        """Return the source as boards show it."""
+        return SourceRow(
+            id=self.id,
+            name=self.name or self.id,
+            rooms=tuple(self.rooms),
+            kinds=tuple(sorted(self.kinds)),
+            seen_ms=self.seen_ms,
+            every_ms=self.every_ms,
+            offset_ms=self.clock.offset_ms,
+            slow_clock=self.clock.slow,
+        )

@@ -1,0 +1,75 @@
+"""One rule for one member: its machine, the facts it needs, and the texts it is reported with."""
+
+from collections.abc import Mapping
+
+from app.domain.alerts import Evidence
+from app.domain.words import LANGUAGES, Words
+from app.engine.alerts import Report, Subject
+from app.engine.inputs import Getter, Inputs, groups_of, slides
+from app.engine.spoken import Spoken
+from app.rules.machine import Machine, Memory
+from app.rules.rule import Rule
+from app.rules.sight import Fact
+from app.rules.vocabulary import Value
+
+
+class Watched:
+    """Owns one machine. `last`: the values of its last look; the same again change nothing before it is due."""
+
+    __slots__ = ("_patience", "groups", "key", "last", "machine", "needed", "rule", "shown", "slides", "subject")
+
+    def __init__(self, rule: Rule, scope: str, member: str, labels: Mapping[str, str], inputs: Inputs) -> None:
+        kind = rule.each or rule.event
+        paths = sorted(path for path in rule.names() if not path.startswith(("e.", "group.")))
+        names = {path: inputs.name(path, kind) for path in paths}
+        judged = rule.gate_names() | rule.judged_names()
+        needed = {path: name for path, name in names.items() if path in judged}
+        self.rule = rule
+        self.subject = Subject(rule.id, rule.version, scope, member, {**rule.labels, **labels}, rule.clearance)
+        self.key = self.subject.key
+        self.shown: dict[str, Getter] = {path: inputs.getter(name, member) for path, name in names.items()}
+        self.needed = [(path, self.shown[path]) for path in needed]
+        self.groups = {group for name in needed.values() for group in groups_of(name, member)}
+        self.slides = any(slides(name) for name in needed.values())
+        self._patience = inputs.patience(needed, member)
+        self.machine = Machine(rule, self._patience)
+        self.last: list[Value | None] | None = None
+
+    def facts(self, at: int) -> dict[str, Fact]:
+        return {path: getter(at) for path, getter in self.needed}
+
+    def settled(self, facts: Mapping[str, Fact], at: int) -> bool:
+        """Return whether a look at these facts could change nothing; they are remembered for the next look."""
+        values = [fact.value for fact in facts.values()]
+        due = self.machine.due
+        same = values == self.last and not self.machine.unknown and (due is None or due > at)
+        self.last = values
+        return same
+
+    def restore(self, memory: Memory) -> None:
+        self.machine = Machine.unpack(self.rule, memory, self._patience)
+
+    def report(self, at: int, zone_ms: int, *, silent: bool) -> Report:
+        """Return the texts with the values of now, and the readings that the rule judged as evidence."""
+        values = {path: getter(at).value for path, getter in self.shown.items()}
+        rendered = self.rule.render(values, labels=self.subject.labels, zone_ms=zone_ms, silent=silent)
+        evidence = tuple(
+            Evidence(kind="reading", at_ms=at, name=path, value=values[path])
+            for path, _ in self.needed
+            if not path.startswith(("s.", "labels."))
+        )
+        return Report(rendered.title, rendered.host, rendered.action, evidence)
+
+    def report_of(self, spoken: Spoken, at: int, zone_ms: int) -> Report:
+        """Return the texts about something that was said: each language with its own correction line."""
+        shown = {path: getter(at).value for path, getter in self.shown.items()}
+        title: Words = {}
+        host: Words = {}
+        action: Words = {}
+        for language in LANGUAGES:
+            own = {f"e.{name}": value for name, value in spoken.values(language).items()}
+            rendered = self.rule.render({**shown, **own}, labels=self.subject.labels, zone_ms=zone_ms)
+            for words, texts in ((title, rendered.title), (host, rendered.host), (action, rendered.action)):
+                if texts.get(language):
+                    words[language] = texts[language]
+        return Report(title, host, action, (spoken.evidence(),))

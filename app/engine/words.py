@@ -1,0 +1,54 @@
+"""Texts that the engine itself puts into alerts and group messages, in three languages."""
+
+from typing import Final
+
+from app.domain.words import LANGUAGES, Words
+
+_TEXTS: Final[dict[str, tuple[str, str, str]]] = {
+    "source_silent_title": (
+        "数据来源「{name}」已 {seconds} 秒没有数据",
+        "資料來源「{name}」已 {seconds} 秒沒有資料",
+        "Source “{name}” has sent nothing for {seconds} s",
+    ),
+    "source_silent_action": (
+        "查采集程序、网络与令牌",
+        "查採集程式、網路與權杖",
+        "Check the collector, its network and its token",
+    ),
+    "source_silent_rule": ("来源中断", "來源中斷", "Source silent"),
+    "source_conflict_title": (
+        "数据来源「{name}」用同一编号发来不同内容",
+        "資料來源「{name}」用同一編號送來不同內容",
+        "Source “{name}” sent different content under an id it had used",
+    ),
+    "source_conflict_action": (
+        "以先到的内容为准；查该来源如何生成编号",
+        "以先到的內容為準；查該來源如何產生編號",
+        "The first content stands; check how the source makes its ids",
+    ),
+    "message_action": ("处置：{action}", "處置：{action}", "Do: {action}"),
+    "message_place": ("{brand}｜{session}", "{brand}｜{session}", "{brand} | {session}"),
+    "message_severity_P1": ("紧急", "緊急", "Urgent"),
+    "message_severity_P2": ("重要", "重要", "Important"),
+    "message_severity_P3": ("提示", "提示", "Notice"),
+    "message_severity_P4": ("记录", "記錄", "Log"),
+    "message_number": ("编号 {alert}-{change}", "編號 {alert}-{change}", "No. {alert}-{change}"),
+    "message_repeat": (
+        "第 {times} 次提醒，尚未确认",
+        "第 {times} 次提醒，尚未確認",
+        "Reminder {times}, not acknowledged yet",
+    ),
+    "message_drill": ("演练", "演練", "Drill"),
+    "rule_no_action": ("请查看控制台", "請查看控制台", "See the console"),
+}
+
+
+def words(code: str, **values: str | int | float) -> Words:
+    """Return a text in every language, filled."""
+    return {language: _TEXTS[code][index].format(**values) for index, language in enumerate(LANGUAGES)}
+
+
+def word(code: str, language: str, **values: str | int | float) -> str:
+    """Return a text in one language, the Chinese where it is not ours."""
+    index = LANGUAGES.index(language) if language in LANGUAGES else 0
+    return _TEXTS[code][index].format(**values)
