@@ -1,0 +1,1 @@
+"""The one door: identity, bounds, time stamps, and which session a record or a command belongs to."""

@@ -1,0 +1,115 @@
+"""The desk: commands of people, tablets and drivers go into their session's log and come back with their outcome."""
+
+import asyncio
+from functools import partial
+from typing import Final
+
+from app.bus.ports import Committed, SessionLog, Ticket
+from app.clock import Clock
+from app.domain.commands import (
+    AckAlert,
+    Command,
+    EndSession,
+    Issued,
+    MoveRundown,
+    Outcome,
+    ReceivePrompt,
+    SendPrompt,
+    SetGuide,
+    StartSession,
+    UnackAlert,
+    WithdrawPrompt,
+)
+from app.domain.people import Actor, Role
+from app.domain.records import CommandIssued, Entry
+from app.errors import ControlRoomError, Forbidden
+from app.intake.directory import Directory, SessionRef
+from app.store.database import Store
+from app.store.outcomes import outcome
+
+ANSWER_WITHIN_MS: Final = 2_000
+GIVE_UP_MS: Final = 60_000
+_PEOPLE: Final = frozenset({Role.ADMIN, Role.CONTROLLER})
+_TABLETS: Final = frozenset({Role.HOST, Role.ASSISTANT})
+
+MAY_ISSUE: Final[dict[type, frozenset[Role]]] = {
+    AckAlert: _PEOPLE,
+    UnackAlert: _PEOPLE,
+    SendPrompt: _PEOPLE,
+    WithdrawPrompt: _PEOPLE,
+    MoveRundown: _PEOPLE,
+    StartSession: _PEOPLE,
+    EndSession: _PEOPLE,
+    ReceivePrompt: _TABLETS,
+    SetGuide: frozenset(),
+}
+"""Command -> roles of people and tablets that may issue it; drivers of the system may issue all. The one such table."""
+
+
+class KeyReused(ControlRoomError):
+    """An Idempotency-Key came again with another command; the first one's outcome stands."""
+
+    kind, code = "conflict", "key_reused"
+
+
+def check_may_issue(command: Command, actor: Actor) -> None:
+    """Raise Forbidden unless the actor's role may issue this; a tablet only its own receipts, a person none."""
+    if actor.kind == "system":
+        return
+    tablet = isinstance(command, ReceivePrompt)
+    if actor.role not in MAY_ISSUE[type(command)] or tablet != (actor.kind == "device"):
+        raise Forbidden("this role may not do that", role=actor.role.value, command=command_name(command))
+    if isinstance(command, ReceivePrompt) and command.device != actor.id:
+        raise Forbidden("a tablet gives its own receipts only", device=actor.id)
+
+
+def command_name(command: Command) -> str:
+    """Return the command's name as outcomes and the audit carry it."""
+    return str(command.__struct_config__.tag)
+
+
+class Desk:
+    """Knows who may issue what, and waits for outcomes; knows nothing of HTTP. Owns no state."""
+
+    def __init__(self, *, log: SessionLog, store: Store, directory: Directory, clock: Clock) -> None:
+        self._log = log
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+
+    async def submit(
+        self, session_id: str, key: str, command: Command, actor: Actor, within_ms: int = ANSWER_WITHIN_MS
+    ) -> Outcome | None:
+        """Issue a command and return its committed outcome; None when it is not committed yet, and then it still will be.
+
+        The same key again returns the first outcome and has no second effect. Raises NotFound, Forbidden, KeyReused, and
+        Unavailable when the log or the store cannot take it.
+        """
+        check_may_issue(command, actor)
+        session = await self._directory.find(session_id)
+        if (before := await self.outcome(session, key)) is not None:
+            return _same(before, command)
+        received = session.clock.at(self._clock.now())
+        ticket = await self._log.append(session.id, Entry(received, CommandIssued(Issued(key, command, actor))))
+        committed = await self._wait(ticket, within_ms)
+        return None if committed is None or committed.outcome is None else _same(committed.outcome, command)
+
+    async def outcome(self, session: SessionRef, key: str) -> Outcome | None:
+        """Return the committed outcome of a key, None when there is none (yet)."""
+        return await self._store.read(partial(outcome, session_no=session.no, key=key))
+
+    async def _wait(self, ticket: Ticket, within_ms: int) -> Committed | None:
+        # A log says Unavailable both when the time is up and when the entry was refused; the two must not be confused,
+        # so the time is kept here.
+        asking = asyncio.ensure_future(self._log.committed(ticket, GIVE_UP_MS))
+        done, _ = await asyncio.wait({asking}, timeout=within_ms / 1_000)
+        if done:
+            return asking.result()
+        asking.cancel()
+        return None
+
+
+def _same(found: Outcome, command: Command) -> Outcome:
+    if found.command != command_name(command):
+        raise KeyReused("this key was used for another command", command=found.command)
+    return found

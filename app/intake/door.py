@@ -1,0 +1,256 @@
+"""The door: a batch of one source becomes entries of its sessions' logs, and is answered once they are committed.
+
+Order: who (a Source), how much (its bucket), what (read_batch), bounds (lanes), which session (routes), room for all of
+it, and only then the first append. Nothing half-done: what was not committed is either named in `refused` or the whole
+request is answered 503, and the same ids may come again.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from msgspec import Struct, field
+
+from app.bus.ports import Committed, SessionLog
+from app.clock import Clock
+from app.domain.events import Event
+from app.domain.records import STEP_LIMIT, Entry, Events
+from app.errors import ControlRoomError, Forbidden, Unavailable
+from app.instants import Instant
+from app.intake.batch import KIND_NAMES, Form, read_batch
+from app.intake.bucket import Bucket
+from app.intake.directory import Directory, SessionRef
+from app.intake.gate import Gate
+from app.intake.lanes import Lane, Placed, bounded_lane, sort_into_lanes
+from app.intake.refusals import Refused, TooFast, refused
+from app.intake.routes import Router, Routes
+from app.intake.seal import Seal
+from app.intake.tally import SourceTally, Tally, count_refused, count_taken, count_unknown
+from app.settings import Limits
+from app.store.database import Store
+from app.store.levels import keep
+
+COMMIT_WITHIN_MS: Final = 10_000
+RETRY_AFTER_S: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who knocks: a machine's token. `rooms` None: every room (an operator's token); else the ones it is bound to."""
+
+    id: str
+    name: str
+    rooms: frozenset[str] | None
+    operator: bool = False
+
+    def speaks_for(self, room: str) -> bool:
+        return self.rooms is None or room in self.rooms
+
+
+class Taken(Struct, frozen=True):
+    """What one session took: records (duplicates among them), and the positions first..last they lie in."""
+
+    session: str
+    taken: int
+    duplicates: int
+    first: int
+    last: int
+
+
+class Answer(Struct, frozen=True, omit_defaults=True):
+    """The answer to a batch. `kept`: stock, price and listing records kept for the room's next session."""
+
+    sessions: list[Taken]
+    refused: list[Refused] = field(default_factory=list)
+    kept: int = 0
+
+
+class Overfull(Unavailable):
+    """More waits to be committed than may; nothing of this batch was taken."""
+
+    code = "overfull"
+
+
+@dataclass(slots=True)
+class _Sending:
+    """One entry on its way: the records in it by their places."""
+
+    session: SessionRef
+    placed: Sequence[Placed]
+    entry: Entry
+
+
+class Door:
+    """Owns the buckets of its sources; knows nothing of HTTP. One for a process."""
+
+    def __init__(
+        self,
+        *,
+        log: SessionLog,
+        store: Store,
+        directory: Directory,
+        clock: Clock,
+        limits: Limits,
+        seal: Seal,
+        tally: Tally,
+        within_ms: int = COMMIT_WITHIN_MS,
+    ) -> None:
+        self._log = log
+        self._store = store
+        self._directory = directory
+        self._clock = clock
+        self._limits = limits
+        self._gate = Gate(limits, seal)
+        self._tally = tally
+        self._router = Router(directory, store)
+        self._buckets: dict[str, Bucket] = {}
+        self._within_ms = within_ms
+
+    def admit(self, source: Source) -> None:
+        """Refuse a source that is over its rate before a byte of its body is read. Raises TooFast."""
+        self._check_rate(self._bucket(source).wait_ms(1, self._clock.now()))
+
+    async def take(self, source: Source, body: bytes, form: Form, session_id: str = "") -> Answer:
+        """Take one batch and return once it is committed.
+
+        `session_id` names a replay, drill, demo or live session that is to have all of it; without it every record goes
+        to its room's session of kind live. Raises TooFast, NotABatch, NotUtf8, BatchTooBig, Forbidden, NotFound, and
+        Unavailable when what was appended may not be committed.
+        """
+        batch = read_batch(body, form, self._limits)
+        wall = self._clock.now()
+        self._check_rate(self._bucket(source).take(max(1, batch.records), wall))
+        tally = self._tally.batch(source.id, source.name, wall, records=batch.records)
+        named = await self._named(source, session_id) if session_id else None
+        if batch.records == 0:
+            return await self._heartbeat(source, wall, named)
+        lanes = sort_into_lanes(body, batch, partial(self._lane, source, wall, named), self._gate)
+        routes = await self._router.route(lanes.values(), wall, named)
+        answer = await self._send(source, routes, wall, tally)
+        batch.faults += routes.faults
+        refusals = [refused(index, fault) for index, fault in sorted(batch.faults)]
+        answer.refused.extend(refusals)
+        answer.refused.sort(key=lambda each: each.index)
+        count_refused(tally, (each.code for each in answer.refused))
+        count_unknown(tally, batch.unknown)
+        return answer
+
+    # Who and how much.
+
+    def _bucket(self, source: Source) -> Bucket:
+        found = self._buckets.get(source.id)
+        if found is None:
+            limits = self._limits
+            now = self._clock.now()
+            found = self._buckets[source.id] = Bucket.full(limits.records_per_second, limits.burst_records, now)
+        return found
+
+    @staticmethod
+    def _check_rate(wait_ms: int) -> None:
+        if wait_ms:
+            seconds = -(-wait_ms // 1_000)
+            raise TooFast(f"too many records; wait {seconds} s", retry_after_s=seconds)
+
+    async def _named(self, source: Source, session_id: str) -> SessionRef:
+        found = await self._directory.find(session_id)
+        if not any(map(source.speaks_for, found.rooms)):
+            raise Forbidden("this token speaks for no room of that session", session=session_id)
+        return found
+
+    def _lane(self, source: Source, wall: Instant, named: SessionRef | None, room: str) -> Lane:
+        if not self._directory.knows(room):
+            return Lane(room[: self._limits.id_bytes], fault=("unknown_room", "room"))
+        if not source.speaks_for(room):
+            return Lane(room, fault=("room_not_allowed", "room"))
+        if named is not None and room not in named.rooms:
+            return Lane(room, fault=("not_in_session", "room"))
+        session = named or self._directory.current(room)
+        return bounded_lane(room, session.clock.at(wall) if session else wall, self._limits)
+
+    # Sending.
+
+    async def _heartbeat(self, source: Source, wall: Instant, named: SessionRef | None) -> Answer:
+        """An empty batch: the source is there and has nothing to say, which is data too (no comments is 0)."""
+        sessions = {named.id: named} if named else self._spoken_for(source)
+        sending = [_Sending(each, (), self._entry(source, each, wall, [])) for each in sessions.values()]
+        return (await self._commit(sending))[0]
+
+    def _spoken_for(self, source: Source) -> dict[str, SessionRef]:
+        found = (self._directory.current(room) for room in source.rooms or ())
+        return {each.id: each for each in found if each is not None}
+
+    async def _send(self, source: Source, routes: Routes, wall: Instant, tally: SourceTally) -> Answer:
+        sending = [
+            _Sending(session, step, self._entry(source, session, wall, [event for _, event in step]))
+            for session, placed in routes.sessions()
+            for step in (placed[start : start + STEP_LIMIT] for start in range(0, len(placed), STEP_LIMIT))
+        ]
+        answer, lost = await self._commit(sending)
+        if routes.levels:
+            await self._store.write(partial(keep, events=routes.levels))
+        self._router.remember(routes)
+        self._count(tally, sending, lost, answer, wall)
+        return Answer(answer.sessions, answer.refused, len(routes.levels))
+
+    def _entry(self, source: Source, session: SessionRef, wall: Instant, events: list[Event]) -> Entry:
+        rooms = tuple(room for room in session.rooms if source.speaks_for(room))
+        return Entry(session.clock.at(wall), Events(source.id, rooms, events, source.name))
+
+    async def _commit(self, sending: Sequence[_Sending]) -> tuple[Answer, frozenset[int]]:
+        """Append all or none, wait for each; what one session cannot take for good is refused, not the whole."""
+        if not sending:
+            return Answer([]), frozenset()
+        try:
+            tickets = await self._log.append_all([(each.session.id, each.entry) for each in sending])
+        except Unavailable as full:
+            raise Overfull(full.detail, retry_after_s=RETRY_AFTER_S) from None
+        taken: dict[str, Taken] = {}
+        refusals: list[Refused] = []
+        lost: set[int] = set()
+        held: ControlRoomError | None = None
+        for n, (each, ticket) in enumerate(zip(sending, tickets, strict=True)):
+            try:
+                done = await self._log.committed(ticket, self._within_ms)
+            except ControlRoomError as refusal:
+                if refusal.retryable:
+                    held = refusal
+                    break  # the whole is sent again, with the same ids
+                lost.add(n)
+                refusals += [refused(index, ("quarantined", "")) for index, _ in each.placed]
+            else:
+                taken[each.session.id] = _sum(taken.get(each.session.id), each, done)
+        if held is not None:
+            raise Unavailable(held.detail, retry_after_s=RETRY_AFTER_S)
+        return Answer(list(taken.values()), refusals), frozenset(lost)
+
+    def _count(
+        self, tally: SourceTally, sending: Sequence[_Sending], lost: frozenset[int], answer: Answer, wall: Instant
+    ) -> None:
+        for n, each in enumerate(sending):
+            if n not in lost:
+                for room, kinds in _by_room(each.placed).items():
+                    count_taken(tally, room, kinds, wall)
+        tally.duplicates += sum(each.duplicates for each in answer.sessions)
+
+
+def _sum(before: Taken | None, sending: _Sending, done: Committed) -> Taken:
+    size = len(sending.placed)
+    if before is None:
+        return Taken(sending.session.id, size, done.duplicates, done.first, done.last)
+    return Taken(
+        before.session,
+        before.taken + size,
+        before.duplicates + done.duplicates,
+        min(before.first, done.first),
+        max(before.last, done.last),
+    )
+
+
+def _by_room(placed: Sequence[Placed]) -> Mapping[str, Mapping[str, int]]:
+    counts = Counter((event.room, type(event)) for _, event in placed)
+    by_room: dict[str, dict[str, int]] = {}
+    for (room, kind), times in counts.items():
+        by_room.setdefault(room, {})[KIND_NAMES[kind]] = times
+    return by_room

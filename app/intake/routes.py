@@ -1,0 +1,125 @@
+"""Routes: which session each good record of a batch belongs to (DESIGN §6, "Which session")."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from app.instants import Instant
+from app.intake.directory import Directory, SessionRef
+from app.intake.lanes import LEVELS, Lane, OrderEvent, Placed, cut_at_restart, opens, starts
+from app.intake.refusals import Fault
+from app.store.database import Store
+from app.store.levels import LevelEvent
+from app.store.orders import holders
+
+ORDERS_KNOWN: Final = 100_000
+"""So many orders' sessions are remembered; the others are asked of SQL, once a batch."""
+
+OrderKey = tuple[str, str]
+"""Room and order."""
+
+
+@dataclass(slots=True)
+class Routes:
+    """What goes to which session; `levels`: what is kept for the next one; `faults`: what nobody takes."""
+
+    levels: list[LevelEvent] = field(default_factory=list)
+    faults: list[tuple[int, Fault]] = field(default_factory=list)
+    orders: dict[OrderKey, str] = field(default_factory=dict)
+    _parts: dict[str, tuple[SessionRef, list[list[Placed]]]] = field(default_factory=dict)
+
+    def put(self, session: SessionRef, placed: list[Placed]) -> None:
+        """Send records to a session."""
+        if placed:
+            self._parts.setdefault(session.id, (session, []))[1].append(placed)
+
+    def put_order(self, session: SessionRef, index: int, order: OrderEvent) -> None:
+        """Send an order event to a session, which holds the order from now on."""
+        self.orders[(order.room, order.payload.order)] = session.id
+        self.put(session, [(index, order)])
+
+    def fail(self, index: int, code: str) -> None:
+        """Nobody takes this one."""
+        self.faults.append((index, (code, "")))
+
+    def sessions(self) -> list[tuple[SessionRef, list[Placed]]]:
+        """Return each session's records in the order of the batch."""
+        return [(session, _in_order(parts)) for session, parts in self._parts.values()]
+
+
+class Router:
+    """Owns what it remembers of orders; opens a session where a record may."""
+
+    def __init__(self, directory: Directory, store: Store) -> None:
+        self._directory = directory
+        self._store = store
+        self._holders: dict[OrderKey, str] = {}
+
+    async def route(self, lanes: Iterable[Lane], wall: Instant, named: SessionRef | None) -> Routes:
+        """Return where everything goes. `named`: the session that is to have all of it."""
+        routes = Routes()
+        for lane in lanes:
+            events, after = cut_at_restart(lane)
+            for index, _ in after:
+                routes.fail(index, "session_ending")
+            session = named or self._directory.current(lane.room) or await self._opened(lane.room, events, wall)
+            if session is not None:
+                routes.put(session, events)
+            else:
+                self._without_session(lane.room, events, routes)
+            if lane.orders:
+                await self._orders(lane, session, routes, named=named is not None)
+        return routes
+
+    async def _opened(self, room: str, events: Sequence[Placed], wall: Instant) -> SessionRef | None:
+        started = any(starts(event) for _, event in events)
+        opened = started or (any(opens(event) for _, event in events) and self._directory.may_open_itself(room, wall))
+        return (await self._directory.open(room, "live"))[0] if opened else None
+
+    def _without_session(self, room: str, events: list[Placed], routes: Routes) -> None:
+        last = self._directory.last(room)
+        facts: list[Placed] = []
+        for index, event in events:
+            if isinstance(event, LEVELS):
+                routes.levels.append(event)
+            elif last is None:
+                routes.fail(index, "no_session")
+            else:
+                facts.append((index, event))
+        if last is not None:
+            routes.put(last, facts)
+
+    async def _orders(self, lane: Lane, session: SessionRef | None, routes: Routes, *, named: bool) -> None:
+        """To the session that holds the order, else to the present one, else to the room's last."""
+        held = {} if named else await self._holders_of(lane)
+        otherwise = session or self._directory.last(lane.room)
+        for index, order in lane.orders:
+            holder = held.get(order.payload.order)
+            taker = await self._directory.find(holder) if holder else otherwise
+            if taker is None:
+                routes.fail(index, "no_session")
+            else:
+                routes.put_order(taker, index, order)
+
+    def remember(self, routes: Routes) -> None:
+        """The batch is committed: its orders are now held where they went."""
+        for key, session in routes.orders.items():
+            self._holders.setdefault(key, session)
+        while len(self._holders) > ORDERS_KNOWN:
+            del self._holders[next(iter(self._holders))]
+
+    async def _holders_of(self, lane: Lane) -> dict[str, str]:
+        wanted = {order.payload.order for _, order in lane.orders}
+        found = {order: self._holders[(lane.room, order)] for order in wanted if (lane.room, order) in self._holders}
+        if unknown := sorted(wanted - found.keys()):
+            found |= await self._store.read(partial(holders, room=lane.room, orders=unknown))
+        return found
+
+
+def _in_order(parts: list[list[Placed]]) -> list[Placed]:
+    if len(parts) == 1:
+        return parts[0]
+    merged = [placed for part in parts for placed in part]
+    merged.sort(key=lambda placed: placed[0])
+    return merged

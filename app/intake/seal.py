@@ -1,0 +1,40 @@
+"""The seal: viewers' ids become keyed hashes and names lose all but their first character, before anything is kept."""
+
+from hashlib import blake2b
+from typing import Final
+
+KNOWN_IDS: Final = 65_536
+"""Hashes are remembered for this many ids (about 10 MB), since the same viewers speak again and again."""
+_HEX: Final = frozenset("0123456789abcdef")
+
+
+class Seal:
+    """Owns the workspace's key and a bounded memory of ids it has hashed; the memory is never written anywhere."""
+
+    def __init__(self, key: bytes) -> None:
+        self._keyed = blake2b(key=key, digest_size=8)
+        self._known: dict[str, str] = {}
+
+    def hashed(self, raw: str) -> str:
+        """Return `h:` + 16 hex characters; an id that already has this form is kept."""
+        known = self._known.get(raw)
+        if known is None:
+            if len(self._known) >= KNOWN_IDS:
+                self._known.clear()
+            known = self._known[raw] = raw if is_hashed(raw) else self._hash(raw)
+        return known
+
+    def _hash(self, raw: str) -> str:
+        digest = self._keyed.copy()
+        digest.update(raw.encode())
+        return f"h:{digest.hexdigest()}"
+
+
+def is_hashed(text: str) -> bool:
+    """Return whether this is an id as the seal makes them."""
+    return len(text) == 18 and text.startswith("h:") and _HEX.issuperset(text[2:])
+
+
+def masked(name: str) -> str:
+    """Return the first character and two stars; nothing stays nothing."""
+    return f"{name[0]}**" if name else ""

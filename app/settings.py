@@ -1,0 +1,78 @@
+"""Settings: from the environment (CUEROOM_...) or a .env file, checked once at start; secrets never show in a repr."""
+
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIB: Final = 1024 * 1024
+
+
+class Limits(BaseModel):
+    """Bounds of the door. Each can be set alone: CUEROOM_LIMITS__BODY_BYTES=8388608."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    body_bytes: int = Field(4 * MIB, ge=1024, le=64 * MIB)
+    batch_records: int = Field(10_000, ge=1, le=100_000)
+    payload_bytes: int = Field(16 * 1024, ge=256)
+    text_chars: int = Field(2_000, ge=1)
+    id_bytes: int = Field(128, ge=16, le=1_024)
+    ext_bytes: int = Field(1_024, ge=0)
+    count: int = Field(10**9, ge=1, le=10**15)
+    amount: int = Field(10**12, ge=1, le=10**15)
+    past_ms: int = Field(7 * 86_400_000, ge=60_000)
+    ahead_ms: int = Field(120_000, ge=0)
+    records_per_second: int = Field(20_000, ge=1)
+    burst_records: int = Field(40_000, ge=1)
+    request_bytes: int = Field(256 * 1024, ge=1024)
+    """Body of every other request: a form, a command, a page's call."""
+
+
+class Settings(BaseSettings):
+    """`database_url` empty: a SQLite file in `data`. `public_url`: how people reach this server, for QR codes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CUEROOM_", env_file=".env", env_nested_delimiter="__", extra="ignore", frozen=True
+    )
+
+    database_url: SecretStr = SecretStr("")
+    redis_url: SecretStr = SecretStr("")
+    data: Path = Path("data")
+    host: str = "127.0.0.1"
+    port: int = Field(8060, ge=0, le=65_535)
+    public_url: str = ""
+    trusted_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    """Further origins whose pages may send commands, separated by commas: https://wall.example.com."""
+    limits: Limits = Limits()
+
+    @field_validator("trusted_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part for part in value.replace(",", " ").split() if part) if isinstance(value, str) else value
+
+    @field_validator("trusted_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_origin(one) for one in value)
+
+    @field_validator("public_url")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        return _origin(value) if value else ""
+
+    @property
+    def database(self) -> str:
+        """Return the URL to open. It may hold a password: it goes to the store and nowhere else."""
+        return self.database_url.get_secret_value() or f"sqlite:///{(self.data / 'cueroom.sqlite3').absolute()}"
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+        raise ValueError("must be an origin such as https://control.example.com, without a path")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a name or a password")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
