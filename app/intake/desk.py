@@ -80,10 +80,10 @@ class Desk:
     async def submit(
         self, session_id: str, key: str, command: Command, actor: Actor, within_ms: int = ANSWER_WITHIN_MS
     ) -> Outcome | None:
-        """Issue a command and return its committed outcome; None when it is not committed yet, and then it still will be.
+        """Issue a command and return its committed outcome; None when it is not committed yet but still will be.
 
-        The same key again returns the first outcome and has no second effect. Raises NotFound, Forbidden, KeyReused, and
-        Unavailable when the log or the store cannot take it.
+        The same key again returns the first outcome and has no second effect. Raises NotFound, Forbidden, KeyReused,
+        and Unavailable when the log or the store cannot take it.
         """
         check_may_issue(command, actor)
         session = await self._directory.find(session_id)
@@ -102,11 +102,11 @@ class Desk:
         # A log says Unavailable both when the time is up and when the entry was refused; the two must not be confused,
         # so the time is kept here.
         asking = asyncio.ensure_future(self._log.committed(ticket, GIVE_UP_MS))
-        done, _ = await asyncio.wait({asking}, timeout=within_ms / 1_000)
-        if done:
-            return asking.result()
-        asking.cancel()
-        return None
+        try:
+            await asyncio.wait({asking}, timeout=within_ms / 1_000)
+            return asking.result() if asking.done() else None
+        finally:
+            asking.cancel()
 
 
 def _same(found: Outcome, command: Command) -> Outcome:

@@ -6,7 +6,7 @@ request is answered 503, and the same ids may come again.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -27,9 +27,10 @@ from app.intake.lanes import Lane, Placed, bounded_lane, sort_into_lanes
 from app.intake.refusals import Refused, TooFast, refused
 from app.intake.routes import Router, Routes
 from app.intake.seal import Seal
-from app.intake.tally import SourceTally, Tally, count_refused, count_taken, count_unknown
+from app.intake.tally import Tally
 from app.settings import Limits
 from app.store.database import Store
+from app.store.doctor import add_counts
 from app.store.levels import keep
 
 COMMIT_WITHIN_MS: Final = 10_000
@@ -122,20 +123,33 @@ class Door:
         batch = read_batch(body, form, self._limits)
         wall = self._clock.now()
         self._check_rate(self._bucket(source).take(max(1, batch.records), wall))
-        tally = self._tally.batch(source.id, source.name, wall, records=batch.records)
         named = await self._named(source, session_id) if session_id else None
         if batch.records == 0:
             return await self._heartbeat(source, wall, named)
         lanes = sort_into_lanes(body, batch, partial(self._lane, source, wall, named), self._gate)
         routes = await self._router.route(lanes.values(), wall, named)
-        answer = await self._send(source, routes, wall, tally)
-        batch.faults += routes.faults
-        refusals = [refused(index, fault) for index, fault in sorted(batch.faults)]
-        answer.refused.extend(refusals)
+        answer = await self._send(source, routes, wall)
+        answer.refused.extend(refused(index, fault) for index, fault in (*batch.faults, *routes.faults))
         answer.refused.sort(key=lambda each: each.index)
-        count_refused(tally, (each.code for each in answer.refused))
-        count_unknown(tally, batch.unknown)
+        self._tally.batch(
+            source.id,
+            source.name,
+            source.rooms if source.rooms is not None else (lane.room for lane in lanes.values() if not lane.fault),
+            wall,
+            duplicates=sum(each.duplicates for each in answer.sessions),
+            refused=Counter(each.code for each in answer.refused),
+            unknown=batch.unknown,
+        )
         return answer
+
+    async def save_tally(self) -> None:
+        """Write down what was counted; to be called every few seconds and at the end. Never raises Unavailable."""
+        counts = self._tally.drain()
+        if counts:
+            try:
+                await self._store.write(partial(add_counts, counts=counts))
+            except Unavailable:
+                self._tally.put_back(counts)
 
     # Who and how much.
 
@@ -181,7 +195,7 @@ class Door:
         found = (self._directory.current(room) for room in source.rooms or ())
         return {each.id: each for each in found if each is not None}
 
-    async def _send(self, source: Source, routes: Routes, wall: Instant, tally: SourceTally) -> Answer:
+    async def _send(self, source: Source, routes: Routes, wall: Instant) -> Answer:
         sending = [
             _Sending(session, step, self._entry(source, session, wall, [event for _, event in step]))
             for session, placed in routes.sessions()
@@ -191,7 +205,8 @@ class Door:
         if routes.levels:
             await self._store.write(partial(keep, events=routes.levels))
         self._router.remember(routes)
-        self._count(tally, sending, lost, answer, wall)
+        placed = [each.placed for n, each in enumerate(sending) if n not in lost]
+        self._tally.take(source.id, source.name, wall, _by_room_and_kind(placed))
         return Answer(answer.sessions, answer.refused, len(routes.levels))
 
     def _entry(self, source: Source, session: SessionRef, wall: Instant, events: list[Event]) -> Entry:
@@ -225,15 +240,6 @@ class Door:
             raise Unavailable(held.detail, retry_after_s=RETRY_AFTER_S)
         return Answer(list(taken.values()), refusals), frozenset(lost)
 
-    def _count(
-        self, tally: SourceTally, sending: Sequence[_Sending], lost: frozenset[int], answer: Answer, wall: Instant
-    ) -> None:
-        for n, each in enumerate(sending):
-            if n not in lost:
-                for room, kinds in _by_room(each.placed).items():
-                    count_taken(tally, room, kinds, wall)
-        tally.duplicates += sum(each.duplicates for each in answer.sessions)
-
 
 def _sum(before: Taken | None, sending: _Sending, done: Committed) -> Taken:
     size = len(sending.placed)
@@ -248,9 +254,6 @@ def _sum(before: Taken | None, sending: _Sending, done: Committed) -> Taken:
     )
 
 
-def _by_room(placed: Sequence[Placed]) -> Mapping[str, Mapping[str, int]]:
-    counts = Counter((event.room, type(event)) for _, event in placed)
-    by_room: dict[str, dict[str, int]] = {}
-    for (room, kind), times in counts.items():
-        by_room.setdefault(room, {})[KIND_NAMES[kind]] = times
-    return by_room
+def _by_room_and_kind(parts: Iterable[Sequence[Placed]]) -> dict[tuple[str, str], int]:
+    counts = Counter((event.room, type(event)) for placed in parts for _, event in placed)
+    return {(room, KIND_NAMES[kind]): times for (room, kind), times in counts.items()}

@@ -1,4 +1,4 @@
-"""The tally: what the door saw of each source, for `doctor` and for whoever connects one."""
+"""The tally: what the door saw of each source since it was last written down, for `doctor`."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,73 +6,90 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.instants import Instant
+from app.store.doctor import SourceCount
 
-NAMES: Final = 64
-"""Most names of unknown fields and most kinds kept of one source: a source must not fill the memory with them."""
+NAMES: Final = 50
+"""Most names of unknown fields kept of one source between two writings: a source must not fill the memory with them."""
 ELSEWHERE: Final = "?"
+WHOLE_SOURCE: Final = ""
+"""The kind under which a source's duplicates, refusals and unknown fields are counted."""
 
 
 @dataclass(slots=True)
-class Counts:
-    """One room, source and kind. `last_ms`: wall time of the last record taken."""
-
+class _Counts:
+    name: str
     last_ms: Instant | None = None
     taken: int = 0
-
-
-@dataclass(slots=True)
-class SourceTally:
-    """One source (an ingest token). Refusals and unknown fields are counted for the source, whatever the room."""
-
-    name: str
-    seen_ms: Instant
-    batches: int = 0
-    heartbeats: int = 0
     duplicates: int = 0
-    kinds: dict[tuple[str, str], Counts] = field(default_factory=dict)
-    """(room, kind) -> counts."""
     refused: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
 
 
 class Tally:
-    """Owns the counts since the process started."""
+    """Owns the counts that are not written down yet, by (room, source, kind)."""
 
     def __init__(self) -> None:
-        self._sources: dict[str, SourceTally] = {}
+        self._counts: dict[tuple[str, str, str], _Counts] = {}
 
-    @property
-    def sources(self) -> Mapping[str, SourceTally]:
-        return self._sources
+    def take(self, source: str, name: str, now: Instant, taken: Mapping[tuple[str, str], int]) -> None:
+        """Count committed records by (room, kind)."""
+        for (room, kind), records in taken.items():
+            counts = self._of(room, source, kind, name)
+            counts.taken += records
+            counts.last_ms = now
 
-    def batch(self, source: str, name: str, now: Instant, *, records: int) -> SourceTally:
-        """Count a batch and return its source's tally for the rest."""
-        found = self._sources.get(source)
+    def batch(
+        self,
+        source: str,
+        name: str,
+        rooms: Iterable[str],
+        now: Instant,
+        *,
+        duplicates: int = 0,
+        refused: Mapping[str, int],
+        unknown: Mapping[str, int],
+    ) -> None:
+        """Count what concerns a source as a whole, for each room it speaks for."""
+        for room in rooms:
+            counts = self._of(room, source, WHOLE_SOURCE, name)
+            counts.last_ms = now
+            counts.duplicates += duplicates
+            counts.refused.update(refused)
+            for field_name, times in unknown.items():
+                known = field_name in counts.unknown or len(counts.unknown) < NAMES
+                counts.unknown[field_name if known else ELSEWHERE] += times
+
+    def drain(self) -> list[SourceCount]:
+        """Return everything counted so far, and begin again."""
+        counts, self._counts = self._counts, {}
+        return [
+            SourceCount(
+                room=room,
+                source=source,
+                kind=kind,
+                source_name=each.name,
+                last_ms=each.last_ms,
+                taken=each.taken,
+                duplicates=each.duplicates,
+                refused=dict(each.refused),
+                unknown=dict(each.unknown),
+            )
+            for (room, source, kind), each in counts.items()
+        ]
+
+    def put_back(self, counts: Iterable[SourceCount]) -> None:
+        """What could not be written is counted again."""
+        for each in counts:
+            held = self._of(each.room, each.source, each.kind, each.source_name)
+            held.taken += each.taken
+            held.duplicates += each.duplicates
+            held.refused.update(each.refused)
+            held.unknown.update(each.unknown)
+            if each.last_ms is not None:
+                held.last_ms = Instant(max(each.last_ms, held.last_ms or 0))
+
+    def _of(self, room: str, source: str, kind: str, name: str) -> _Counts:
+        found = self._counts.get((room, source, kind))
         if found is None:
-            found = self._sources[source] = SourceTally(name, now)
-        found.name, found.seen_ms = name, now
-        found.batches += 1
-        found.heartbeats += records == 0
+            found = self._counts[(room, source, kind)] = _Counts(name)
         return found
-
-
-def count_taken(tally: SourceTally, room: str, kinds: Mapping[str, int], now: Instant) -> None:
-    """Count what was committed of one room."""
-    for kind, taken in kinds.items():
-        counts = tally.kinds.get((room, kind))
-        if counts is None:
-            counts = tally.kinds[(room, kind)] = Counts()
-        counts.taken += taken
-        counts.last_ms = now
-
-
-def count_refused(tally: SourceTally, codes: Iterable[str]) -> None:
-    """Count refusals by code; codes are ours, so there are few."""
-    tally.refused.update(codes)
-
-
-def count_unknown(tally: SourceTally, names: Mapping[str, int]) -> None:
-    """Count dropped fields by name; after NAMES of them the rest are counted together."""
-    for name, times in names.items():
-        known = name in tally.unknown or len(tally.unknown) < NAMES
-        tally.unknown[name if known else ELSEWHERE] += times

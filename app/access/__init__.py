@@ -1,0 +1,1 @@
+"""Who may come in: people and their sign-ins, tablets and their pairing, machines and their tokens."""
