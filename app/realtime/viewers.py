@@ -1,8 +1,8 @@
 """Viewers: one loop a socket that follows a board through the frame log, and gets the present when it falls behind.
 
 The loop holds nothing but its place (epoch, seq): what it sends are the bytes of the log, encoded once for everybody.
-A socket that does not take its bytes holds up only this loop; when it comes back and its place is no longer in the ring,
-it gets one fresh snapshot, in which every open alert and prompt stands.
+A socket that does not take its bytes holds up only this loop; when it comes back and its place is not in the ring any
+more, it gets one fresh snapshot, in which every open alert and prompt stands.
 """
 
 import asyncio

@@ -6,7 +6,7 @@ everything. A commit starts when the one before has ended and takes every sessio
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -108,6 +108,7 @@ class Worker:
         self._live: dict[str, Live] = {}
         self._asks: list[tuple[View, asyncio.Future[bool]]] = []
         self._overlays: list[Callable[[], None]] = []
+        self._quiet: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
         self._tell: set[str] = set()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -141,6 +142,13 @@ class Worker:
         self._asks.append((view, asked))
         self._wake.set()
         return await asked
+
+    async def between_turns(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something that looks at several sessions when everything they have done is committed."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._quiet.append((work, done))
+        self._wake.set()
+        await done
 
     def note_delivery(self, row: Delivery) -> None:
         """A message changed its state in SQL: show it."""
@@ -192,6 +200,8 @@ class Worker:
                         await task
             for _, asked in self._asks:
                 asked.cancel()
+            for _, done in self._quiet:
+                done.cancel()
             self._stopped.set()
 
     async def stop(self) -> None:
@@ -220,6 +230,7 @@ class Worker:
         if self._unsaved_since is not None:
             await self._wait_for_store(taken, wall)
             await self._answer_asks(wall)
+            await self._quiet_work()
             await self._tell_due(wall)
             return
         steps = await self._steps(taken, wall, last=last)
@@ -229,6 +240,7 @@ class Worker:
         for change in overlays:
             change()
         await self._answer_asks(wall)
+        await self._quiet_work()
         await self._tell_due(self._clock.now())
         await self._checkpoints(wall)
         self._put_back(wall)
@@ -445,6 +457,18 @@ class Worker:
                 asked.set_result(False)
             except ControlRoomError as refusal:
                 asked.set_exception(refusal)
+
+    async def _quiet_work(self) -> None:
+        works, self._quiet = self._quiet, []
+        for work, done in works:
+            if done.done():
+                continue
+            try:
+                await work()
+            except ControlRoomError as refusal:
+                done.set_exception(refusal)
+            else:
+                done.set_result(None)
 
     async def _tell_due(self, wall: Instant) -> None:
         for session in list(self._tell):
