@@ -96,7 +96,7 @@ def alerts(now: int) -> list[Alert]:
             opened_ms=now - 21 * S,
             changed_ms=now - 21 * S,
             version=1,
-            title=words("主播说「暖身御寒」，疑似宣传保健功效", "host said “暖身御寒”, possible health claim"),
+            title=words("主播说「暖身御寒」，疑似宣传保健功效", 'host said "暖身御寒", possible health claim'),
             host=words("更正：酒不能御寒，请理性饮酒", "Correction: liquor does not keep you warm"),
             action=words("请主播更正，复核录音并记录整改", "Have the host correct it; review and note it"),
             evidence=(
@@ -422,12 +422,12 @@ def console_board(now: int = NOW) -> Board:
             "line": GuideLine(
                 words(
                     "主播刚说了「暖身御寒」，红色告警 1 秒后就到了。",
-                    "The host just said “暖身御寒”; the red alert came one second later.",
+                    'The host just said "暖身御寒"; the red alert came one second later.',
                 ),
                 now - 20 * S,
                 words(
                     "试试点「发更正」，看平板上出现什么。",
-                    "Try “Send correction” and watch the tablet.",
+                    'Try "Send correction" and watch the tablet.',
                 ),
             )
         },

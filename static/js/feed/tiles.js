@@ -104,11 +104,11 @@ function viewersTile (moment) {
   return marked(compared(tile, reading, target, short), standing(moment, measures('viewers')))
 }
 
+/** @param {{ value: string, unit: string }} figure @returns {string} 30万, not 30.00万 */
+const brief = (figure) => figure.value.replace(/\.0+$/, '') + figure.unit
+
 /** @param {number} value @returns {string} */
-function short (value) {
-  const figure = compact(value)
-  return figure.value + figure.unit
-}
+const short = (value) => brief(compact(value))
 
 /** @param {Moment} moment @returns {TileModel} */
 function rateTile (moment) {
@@ -130,7 +130,7 @@ function salesTile (moment) {
   const key = 'gmv@session'
   const reading = topic(moment.board, 'readings').get(key)
   const tile = plain(moment, 'gmv', reading, key, (value) => money(value, currency))
-  const text = (/** @type {number} */ minor) => { const figure = money(minor, currency); return figure.value + figure.unit }
+  const text = (/** @type {number} */ minor) => brief(money(minor, currency))
   const target = reading?.target == null || reading.value == null ? '' : t('metric.target_share', { value: text(reading.target), share: number(reading.value / reading.target * 100) })
   return marked(compared(tile, reading, target, text), standing(moment, measures('gmv')))
 }

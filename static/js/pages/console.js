@@ -38,6 +38,7 @@ const CHART_EVERY_MS = 250
 const SPARK_MS = 1_800_000
 const SPARK_POINTS = 60
 const HOLD_MS = 600
+const SERIES = ['viewers', 'interaction_rate_5m', 'gmv', 'gmv_60s', 'comments_60s', 'sellable', 'bitrate_kbps'].map((metric) => `metric=${metric}`).join('&')
 
 const boot = readBoot()
 const room = boot.room ?? { id: '', name: '', platform: '', zone: 'Asia/Shanghai' }
@@ -118,6 +119,7 @@ function drawSession (now) {
   attr(find(document, '#cue'), 'data-idle', idle ? '' : null)
   put(find(document, '#cue-idle-text'), head?.state === 'ended' ? t('console.ended', { at: clock(head.ended_ms ?? now.nowMs, now.zone) }) : head?.state === 'planned' ? t('state.planned') : t('console.idle'))
   shell.useZone(now.zone)
+  shell.ownClock = head !== undefined && head.kind !== 'live'
   if (head && head.id !== state.session) {
     state.session = head.id
     state.guideSeen = 0
@@ -292,10 +294,10 @@ function sample () {
 async function loadHistory () {
   const session = state.session
   if (!session) return
-  const response = await fetch(`/api/sessions/${encodeURIComponent(session)}/series`, { credentials: 'same-origin' }).catch(() => null)
+  const response = await fetch(`/api/sessions/${encodeURIComponent(session)}/series?${SERIES}`, { credentials: 'same-origin' }).catch(() => null)
   if (!response?.ok || session !== state.session) return
   const body = await response.json()
-  history.load(body.rows ?? body.series ?? [])
+  history.load(body.rows)
   redraw(['session'])
 }
 

@@ -1,1 +1,173 @@
-/** placeholder */
+/**
+ * Which room needs me? One tile a room, the worst alert of each beside them.
+ */
+
+import { topic } from '../feed/board.js'
+import { wallNow } from '../feed/clock.js'
+import { History, thinned } from '../feed/history.js'
+import { byUrgency, heldOrder, isAcked, isOn, worstOf } from '../feed/rooms.js'
+import { Feed } from '../feed/socket.js'
+import { readBoot } from '../boot.js'
+import { t } from '../words.js'
+import { attr, find, put, show } from '../views/dom.js'
+import { fillRail, fillRooms } from '../views/rooms.js'
+import { Shell } from './shell.js'
+
+/** @import { Alert, RoomCard } from '../../types/frames.js' */
+
+const SPARK_MS = 1_800_000
+const SPARK_POINTS = 80
+const ORDER = 'cueroom.order'
+
+const boot = readBoot()
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone
+const shell = new Shell(boot, zone)
+const state = {
+  drawing: false,
+  worstFirst: localStorage.getItem(ORDER) === 'worst',
+  /** @type {{ ids: readonly string[], at: number }} */ order: { ids: [], at: -Infinity },
+  /** @type {Map<string, { session: string, history: History }>} */ pasts: new Map()
+}
+const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
+const feed = new Feed(`${scheme}://${location.host}/ws/overview`, {
+  onChange: redraw,
+  onFrame: () => { shell.loaded(); sample() },
+  onLink: () => shell.showLink(Date.now()),
+  onCaughtUp: (deltas) => shell.caughtUp(deltas),
+  onRefused: (code) => shell.refused(code)
+})
+shell.feed = feed
+
+/** @returns {RoomCard[]} in the order of the workspace, where the page knows it */
+function cards () {
+  const place = new Map(boot.rooms.map((room, i) => [room.id, i]))
+  return [...topic(feed.board, 'rooms').values()].map((row) => /** @type {RoomCard} */ (/** @type {unknown} */ (row)))
+    .sort((a, b) => (place.get(a.room) ?? 1e3) - (place.get(b.room) ?? 1e3))
+}
+
+/** @type {WeakMap<object, number>} wall time at which a card was told */
+const toldAt = new WeakMap()
+
+/** @param {RoomCard} card @returns {number} its session's time: the card's, carried on */
+function nowOf (card) {
+  const since = wallNow(feed.clock, Date.now()) - (toldAt.get(card) ?? feed.clock.wall_ms)
+  return (card.now_ms ?? 0) + (card.rate ?? 1) * Math.max(0, since)
+}
+
+function redraw () {
+  if (state.drawing) return
+  state.drawing = true
+  requestAnimationFrame(() => { state.drawing = false; draw() })
+}
+
+function draw () {
+  const all = cards()
+  const numbers = new Map(all.map((card, i) => [card.room, i + 1]))
+  state.order = heldOrder(state.order, all, Date.now())
+  const place = new Map(state.order.ids.map((id, i) => [id, i]))
+  const ordered = state.worstFirst ? [...all].sort((a, b) => (place.get(a.room) ?? 0) - (place.get(b.room) ?? 0)) : all
+  fillRooms(find(document, '#rooms'), ordered, { nowOf, numberOf: (card) => numbers.get(card.room) ?? 0, curve, acts: shell.acts })
+  const alarmed = byUrgency(all).filter((card) => isOn(card) && worstOf(card))
+  fillRail(find(document, '#rail'), alarmed, nowOf)
+  show(find(document, '#rail-none'), alarmed.length === 0)
+  show(find(document, '#rooms-none'), all.length === 0)
+  const live = all.filter(isOn).length
+  put(find(document, '#over-note'), all.length > 0 ? t('overview.note', { live, off: all.length - live }) : '')
+  attr(find(document, '#rooms'), 'data-n', all.length)
+  for (const button of document.querySelectorAll('.rooms [data-cmd], .rail [data-cmd]')) shell.guard(/** @type {HTMLButtonElement} */ (button))
+  drawShell(all, alarmed)
+}
+
+/** @param {RoomCard[]} all @param {RoomCard[]} alarmed */
+function drawShell (all, alarmed) {
+  const sum = (/** @type {string} */ p) => all.reduce((n, card) => n + (isOn(card) ? card.counts?.[p] ?? 0 : 0), 0)
+  shell.useZone(all[0]?.zone ?? zone)
+  shell.setCounts([sum('P1'), sum('P2'), sum('P3')])
+  const waiting = alarmed.filter((card) => { const worst = worstOf(card); return worst && !isAcked(worst) })
+  shell.heed(waiting.map((card) => /** @type {Alert} */ (worstOf(card))))
+  const loud = waiting.find((card) => { const worst = worstOf(card); return worst && (worst.severity === 'P1' || (worst.severity === 'P2' && worst.condition !== 'ended')) })
+  shell.setStrip(loud ? { alert: /** @type {Alert} */ (worstOf(loud)), room: loud.name, nowMs: nowOf(loud), fix: null, open: `/rooms/${encodeURIComponent(loud.room)}#alerts` } : null)
+  shell.onAck = () => { if (loud) acknowledge(loud, find(document, '#strip-ack')) }
+}
+
+/** @param {RoomCard} card @returns {Float64Array} viewers of the last half hour */
+function curve (card) {
+  const past = state.pasts.get(card.room)
+  const now = nowOf(card)
+  return past ? thinned(past.history.span('viewers@session', now - SPARK_MS, now), SPARK_POINTS) : new Float64Array(0)
+}
+
+function sample () {
+  for (const card of cards()) {
+    if (!toldAt.has(card)) toldAt.set(card, feed.clock.wall_ms)
+    if (!card.session || !isOn(card)) continue
+    let past = state.pasts.get(card.room)
+    if (past?.session !== card.session) {
+      past = { session: card.session, history: new History() }
+      state.pasts.set(card.room, past)
+      load(card, past.history)
+    }
+    const reading = card.readings?.viewers
+    past.history.put('viewers@session', nowOf(card), reading?.state === 'ok' ? reading.value : null)
+  }
+}
+
+/** @param {RoomCard} card @param {History} history */
+async function load (card, history) {
+  const from = Math.round((card.now_ms ?? 0) - SPARK_MS)
+  const response = await fetch(`/api/sessions/${encodeURIComponent(card.session ?? '')}/series?metric=viewers&from_ms=${from}`, { credentials: 'same-origin' }).catch(() => null)
+  if (!response?.ok) return
+  history.load((await response.json()).rows)
+  redraw()
+}
+
+/** @param {RoomCard} card @param {HTMLButtonElement} button */
+function acknowledge (card, button) {
+  const worst = worstOf(card)
+  if (!worst || !shell.acts) return
+  const path = `/api/sessions/${encodeURIComponent(card.session ?? '')}/alerts/${encodeURIComponent(worst.id)}`
+  shell.command(button, `${path}/ack`, { expects: worst.version }, () => {
+    shell.say(t('console.acked'), { text: t('common.undo'), act: () => shell.command(null, `${path}/unack`, {}, () => shell.say(t('console.unacked'))) })
+  })
+}
+
+function wire () {
+  find(document, '#rooms').addEventListener('click', (/** @type {MouseEvent} */ event) => {
+    const target = /** @type {Element} */ (event.target)
+    const row = target.closest('li')
+    const start = /** @type {HTMLButtonElement | null} */ (target.closest('.room-start'))
+    if (start && row) shell.command(start, '/api/sessions', { room: row.dataset.key }, () => location.assign(`/rooms/${encodeURIComponent(row.dataset.key ?? '')}`))
+  })
+  find(document, '#rail').addEventListener('click', (/** @type {MouseEvent} */ event) => {
+    const target = /** @type {Element} */ (event.target)
+    const button = /** @type {HTMLButtonElement | null} */ (target.closest('.alert-ack'))
+    const card = cards().find((one) => one.room === /** @type {HTMLElement | null} */ (target.closest('.alert'))?.dataset.key)
+    if (button && card) acknowledge(card, button)
+  })
+  find(document, '#order').addEventListener('click', (/** @type {MouseEvent} */ event) => {
+    const button = /** @type {HTMLElement | null} */ (/** @type {Element} */ (event.target).closest('[data-order]'))
+    if (button) setOrder(button.dataset.order === 'worst')
+  })
+}
+
+/** @param {boolean} worstFirst */
+function setOrder (worstFirst) {
+  state.worstFirst = worstFirst
+  state.order = { ids: [], at: -Infinity }
+  localStorage.setItem(ORDER, worstFirst ? 'worst' : 'fixed')
+  for (const one of document.querySelectorAll('[data-order]')) attr(one, 'aria-pressed', String((/** @type {HTMLElement} */ (one).dataset.order === 'worst') === worstFirst))
+  redraw()
+}
+
+function tick () {
+  shell.tick(Date.now())
+  if (!document.hidden) draw()
+  setTimeout(tick, 1000 - (wallNow(feed.clock, Date.now()) % 1000) + 5)
+}
+
+wire()
+setOrder(state.worstFirst)
+shell.onTheme = redraw
+document.addEventListener('visibilitychange', () => { if (!document.hidden) redraw() })
+feed.open()
+tick()

@@ -9,7 +9,7 @@
  */
 
 import { isListed, rank } from '../feed/alerts.js'
-import { wallNow } from '../feed/clock.js'
+import { sessionNow, wallNow } from '../feed/clock.js'
 import { post } from '../feed/commands.js'
 import { CLOSE_SIGNED_OUT, canSend, linkState } from '../feed/resume.js'
 import { age, clock, duration, zoneName } from '../format.js'
@@ -25,6 +25,8 @@ const ACTING = new Set(['admin', 'controller'])
 export class Shell {
   keys = new Keys()
   /** @type {Feed | null} */ feed = null
+  /** Whether the session has a clock of its own (演练): every time on the page is then that clock's. */
+  ownClock = false
   /** @type {() => void} */ onTheme = () => {}
   /** @type {() => void} */ onFix = () => {}
   /** @type {() => void} */ onAck = () => {}
@@ -186,8 +188,10 @@ export class Shell {
   tick (local) {
     if (this.feed && this.feed.clock.at > 0) {
       const wall = wallNow(this.feed.clock, local)
-      put(find(document, '#clock-time'), clock(wall, this.#zone))
+      const shown = this.ownClock ? sessionNow(this.feed.clock, local) : wall
+      put(find(document, '#clock-time'), clock(shown, this.#zone))
       put(find(document, '#clock-zone'), zoneName(this.#zone, wall))
+      attr(find(document, '#clock'), 'title', this.ownClock ? t('shell.clock.session', { at: clock(wall, this.#zone) }) : t('shell.clock.server'))
     }
     this.showLink(local)
     this.#showSound()

@@ -28,9 +28,9 @@ export function fillAlerts (list, alerts, context) {
     fillCount(row, alert)
     fillState(row, alert, state)
     fillWhy(find(row, '.alert-why'), alert)
-    fillAction(find(row, '.alert-do'), alert, state)
+    fillAction(find(row, '.alert-do'), alert, state, promptFor(prompts, alert.id) === null)
     fillButtons(row, alert, state, promptFor(prompts, alert.id), context)
-    fillSent(find(row, '.alert-sent'), messagesOf(deliveries, alert.id))
+    put(find(row, '.alert-note'), note(alert, state, promptFor(prompts, alert.id), messagesOf(deliveries, alert.id), context.zone))
   })
   fillAges(list, alerts, context.nowMs)
 }
@@ -79,10 +79,10 @@ function shifted (said) {
   return (said.marks ?? []).map((mark) => ({ ...mark, start: mark.start + 1, end: mark.end + 1 }))
 }
 
-/** @param {HTMLElement} element @param {Alert} alert @param {string} state */
-function fillAction (element, alert, state) {
+/** @param {HTMLElement} element @param {Alert} alert @param {string} state @param {boolean} unsent  its draft is still to be sent */
+function fillAction (element, alert, state, unsent) {
   const action = authored(alert.action)
-  const host = proposal(alert) ? authored(alert.host) : { text: '', lang: '' }
+  const host = proposal(alert) && unsent ? authored(alert.host) : { text: '', lang: '' }
   show(element, state !== 'back' && action.text + host.text !== '')
   const draft = host.text ? t('console.alert.draft', { text: host.text }) : ''
   putAuthored(find(element, 'span'), { text: [action.text, draft].filter(Boolean).join(' · '), lang: action.lang })
@@ -100,16 +100,15 @@ function fillButtons (row, alert, state, sent, context) {
   show(find(row, '.alert-ack'), state !== 'acked')
   show(find(row, '.alert-unack'), state === 'acked')
   attr(row, 'data-busy', context.busy(alert.id) ? '' : null)
-  const notes = []
-  if (sent) notes.push(receiptWords(sent))
-  if (state === 'acked') notes.push(t('console.alert.acked', { who: alert.acked_by ?? '', at: clock(alert.acked_ms ?? 0, context.zone) }))
-  else if (alert.muted) notes.push(t('console.alert.muted', { why: alert.muted }))
-  put(find(row, '.alert-note'), notes.filter(Boolean).join(' · '))
 }
 
-/** @param {HTMLElement} element @param {readonly Delivery[]} deliveries */
-function fillSent (element, deliveries) {
-  show(element, deliveries.length > 0)
-  put(element, deliveries.map((delivery) => t('console.delivery.on_row', { channel: delivery.channel_title, state: delivered(delivery) })).join(' · '))
+/** @param {Alert} alert @param {string} state @param {Prompt | null} sent @param {readonly Delivery[]} deliveries @param {string} zone @returns {string} what became of it so far */
+function note (alert, state, sent, deliveries, zone) {
+  if (state === 'back') return ''
+  const notes = deliveries.map((delivery) => t('console.delivery.on_row', { channel: delivery.channel_title, state: delivered(delivery) }))
+  if (sent) notes.push(receiptWords(sent))
+  if (state === 'acked') notes.push(t('console.alert.acked', { who: alert.acked_by ?? '', at: clock(alert.acked_ms ?? 0, zone) }))
+  else if (alert.muted) notes.push(t('console.alert.muted', { why: alert.muted }))
+  return notes.filter(Boolean).join(' · ')
 }
 

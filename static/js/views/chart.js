@@ -129,7 +129,7 @@ function drawGrid (frame, model) {
     const text = model.write(tick)
     write(frame, text, LEFT - 6, y + 4, '--text-3', 'right', /[^\x00-\x7f−]/.test(text) ? 14 : 12)
   }
-  const step = timeStep(model.from, model.to, Math.max(2, Math.floor((frame.right - LEFT) / 84)))
+  const step = timeStep(model.from, model.to, Math.max(2, Math.floor((frame.right - LEFT) / 60)))
   for (let at = Math.ceil(model.from / step) * step; at <= model.to; at += step) {
     const x = frame.x(at)
     if (x > LEFT - 4 && x < frame.right - 8) write(frame, model.writeTime(at), x, frame.floor + 16, '--text-3', 'center')
