@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from math import isnan, nan
 from typing import Final
 
-from app.domain.readings import MinuteRow, Reading, Scope, reading_key
+from app.domain.readings import MinuteRow, Scope, reading_key
 from app.engine.counts import WINDOW_SECONDS, RoomCounts
 from app.engine.freshness import patience_of
+from app.engine.rates import Interaction
 from app.engine.readings import INTERACTION, WINDOWED, Readings, split
 from app.engine.seconds import Seconds
 from app.engine.state import State
@@ -24,13 +25,18 @@ class Charts:
     def __init__(self, state: State, readings: Readings, seconds: Seconds) -> None:
         self._state, self._readings, self._seconds = state, readings, seconds
         self._places: dict[str, tuple[str, Scope, str]] = {}
+        self._keys: dict[tuple[str, Scope, str], str] = {}
         readings.before = self.before
 
     def sample(self, edge: int) -> list[MinuteRow]:
         """Take the values at an edge; return the rows of a minute when it is full."""
-        history = self._state.history
+        state, history = self._state, self._state.history
         slot = edge // 1_000
-        history.put(slot, dict(self._values(edge)))
+        rate = self._readings.known_interaction(state.speaking(), edge)
+        if state.state == "live" and rate is not None and rate.value is not None:
+            state.interaction_sum += rate.value
+            state.interaction_seconds += 1
+        history.put(slot, dict(self._values(edge, rate)))
         if slot % 60 != 59:
             return []
         return self.write(slot // 60)
@@ -65,31 +71,55 @@ class Charts:
             return self._counted(metric, scope, scope_id, slot)
         return value
 
-    def _values(self, edge: int) -> Iterator[tuple[str, float]]:
-        state = self._state
-        for metric in SESSION_CHARTS:
-            yield self._sampled(metric, "session", "", edge)
-        if len(state.rooms) > 1:
-            for room in state.rooms.values():
-                for metric in ROOM_CHARTS if room.state != "waiting" else ():
-                    yield self._sampled(metric, "room", room.id, edge)
-        second, fresh = self._seconds.of(edge), self._readings.goods_fresh(edge)
-        for sku in state.skus.values():
-            sellable = sku.stock.sellable
-            if sellable is not None:
-                yield self._key("sellable", "sku", sku.sku), float(sellable) if fresh else nan
-                rate = sku.sell_rate(second) if fresh else None
-                yield self._key("sell_rate", "sku", sku.sku), nan if rate is None else rate
+    def _values(self, edge: int, rate: Interaction | None) -> Iterator[tuple[str, float]]:
+        """Yield what is known now; of what is computed when it is written, only whether it is known."""
+        state, rooms = self._state, self._state.speaking()
+        everyone = list(state.rooms.values())
+        yield from self._sampled(rooms, everyone, "session", "", SESSION_CHARTS, edge, rate)
+        if len(everyone) > 1:
+            for room in everyone:
+                if room.state != "waiting":
+                    one = [room]
+                    own = self._readings.known_interaction(one, edge)
+                    yield from self._sampled(one, one, "room", room.id, ROOM_CHARTS, edge, own)
+        yield from self._goods(edge)
         for name, line in state.lines.items():
             if line.seen_ms is not None and line.bitrate_kbps is not None:
                 patience = patience_of(self._readings.every(line.room, "stream"))
                 known = edge < line.seen_ms + patience and line.seen_ms >= state.gap_end_ms
                 yield self._key("bitrate_kbps", "line", name), line.bitrate_kbps if known else nan
 
-    def _sampled(self, metric: str, scope: Scope, scope_id: str, edge: int) -> tuple[str, float]:
-        key = self._key(metric, scope, scope_id)
-        reading: Reading = self._readings.reading(metric, scope, scope_id, edge)
-        return key, nan if reading.value is None else reading.value
+    def _sampled(
+        self,
+        rooms: list[RoomCounts],
+        everyone: list[RoomCounts],
+        scope: Scope,
+        scope_id: str,
+        metrics: tuple[str, ...],
+        edge: int,
+        rate: Interaction | None,
+    ) -> Iterator[tuple[str, float]]:
+        known = self._readings.known_counts(rooms, everyone, edge)
+        for metric in metrics:
+            key = self._key(metric, scope, scope_id)
+            if metric in COUNTED:
+                yield key, 0.0 if known[split(metric)[0]] else nan
+            elif metric == INTERACTION:
+                yield key, nan if rate is None or rate.value is None else rate.value
+            else:
+                value, _ = self._readings.viewers(rooms)
+                fresh = value is not None and self._readings.viewers_fresh(rooms, edge)
+                yield key, float(value) if fresh and value is not None else nan
+
+    def _goods(self, edge: int) -> Iterator[tuple[str, float]]:
+        second, fresh = self._seconds.of(edge), self._readings.goods_fresh(edge)
+        for sku in self._state.skus.values():
+            sellable = sku.stock.sellable
+            if sellable is None:
+                continue
+            yield self._key("sellable", "sku", sku.sku), float(sellable) if fresh else nan
+            rate = sku.sell_rate(second) if fresh and sku.counts.tallies["paid_units"].last >= 0 else None
+            yield self._key("sell_rate", "sku", sku.sku), nan if rate is None else rate
 
     def _rows(self, minute: int) -> Iterator[MinuteRow]:
         for key, values in self._state.history.minutes[minute].items():
@@ -110,8 +140,11 @@ class Charts:
         return float(sum(room.tallies[count].charted(second, WINDOW_SECONDS[window]) for room in rooms))
 
     def _key(self, metric: str, scope: Scope, scope_id: str) -> str:
-        key = reading_key(metric, scope, scope_id)
-        self._places[key] = (metric, scope, scope_id)
+        place = (metric, scope, scope_id)
+        key = self._keys.get(place)
+        if key is None:
+            key = self._keys[place] = reading_key(metric, scope, scope_id)
+            self._places[key] = place
         return key
 
     def _place(self, key: str) -> tuple[str, Scope, str]:

@@ -23,7 +23,7 @@ from app.engine.goods import LineState, planned_sku
 from app.engine.health import CALM, SOURCE, Health
 from app.engine.inputs import Inputs
 from app.engine.life import EDGE, Life
-from app.engine.readings import INTERACTION, Readings
+from app.engine.readings import Readings
 from app.engine.record import Difference, adopt
 from app.engine.seconds import Seconds
 from app.engine.state import State, begin
@@ -248,10 +248,6 @@ class Engine:
         if rows:
             self._changes.effects.readings.extend(rows)
             self._changes.touch("session")
-        rate = self._readings.reading(INTERACTION, "session", "", at)
-        if state.state == "live" and rate.value is not None:
-            state.interaction_sum += rate.value
-            state.interaction_seconds += 1
         self._watch.edge(at, self._seconds.of(at))
         self._changes.touch("readings", "skus")
         if state.state in ("live", "paused") or at - state.heard_ms < IDLE_MS:

@@ -47,7 +47,8 @@ class Inputs:
     def __init__(self, state: State, readings: Readings, seconds: Seconds, currency: str) -> None:
         self._state, self._readings, self._seconds, self._currency = state, readings, seconds, currency
         self._names = {(name.kind, name.path): name for name in VOCABULARY.names}
-        self._at = -1
+        self._at = self._goods_at = -1
+        self._goods_ms: Instant | None = None
         self._known: dict[str, Fact] = {}
 
     def name(self, path: str, kind: str) -> Name:
@@ -56,7 +57,7 @@ class Inputs:
 
     def forget(self) -> None:
         """Something changed within the instant: facts are computed anew."""
-        self._at = -1
+        self._at = self._goods_at = -1
 
     def getter(self, name: Name, member: str) -> Getter:
         """Return a function of the instant for one name and member."""
@@ -144,9 +145,9 @@ class Inputs:
 
             return counted
         getters: dict[str, Getter] = {
-            "sellable": lambda _at: Fact(_number(sku.stock.sellable), self._goods_seen()),
-            "sell_rate": lambda at: Fact(sku.sell_rate(self._seconds.of(at)) or 0.0, self._goods_seen()),
-            "sell_rate_ok": lambda at: Fact(sku.sell_rate(self._seconds.of(at)) is not None, self._goods_seen()),
+            "sellable": lambda at: Fact(_number(sku.stock.sellable), self._goods_seen(at)),
+            "sell_rate": lambda at: Fact(sku.sell_rate(self._seconds.of(at)) or 0.0, self._goods_seen(at)),
+            "sell_rate_ok": lambda at: Fact(sku.sell_rate(self._seconds.of(at)) is not None, self._goods_seen(at)),
             "stock_line": lambda _at: Fact(float(sku.line)),
             "planned": lambda _at: Fact(float(sku.planned)),
             "on_sale": lambda _at: Fact(sku.on_sale),
@@ -167,8 +168,11 @@ class Inputs:
         }
         return getters[name.metric]
 
-    def _goods_seen(self) -> Instant | None:
-        return _instant(self._readings.goods_seen())
+    def _goods_seen(self, at: int) -> Instant | None:
+        """Shared by all SKUs of one instant."""
+        if at != self._goods_at:
+            self._goods_at, self._goods_ms = at, _instant(self._readings.goods_seen())
+        return self._goods_ms
 
 
 def _instant(at: int | None) -> Instant | None:

@@ -15,9 +15,10 @@ class MessageBook(Struct):
 
     rows: dict[int, MessageRow] = field(default_factory=dict)
 
-    def add(self, row: MessageRow) -> None:
-        """Add a row; positions rise but for comments, which are marked at the end of their batch."""
-        self.rows[row.position] = row
+    def extend(self, rows: list[MessageRow]) -> None:
+        """Add rows; positions rise but for comments, which are marked at the end of their batch."""
+        for row in rows[-SHOWN:]:
+            self.rows[row.position] = row
         if len(self.rows) > 3 * SHOWN:
             self.rows = {position: self.rows[position] for position in sorted(self.rows)[-SHOWN:]}
 

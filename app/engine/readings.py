@@ -94,6 +94,14 @@ class Readings:
         """Return when the session's source of a count was last heard, and whether that is fresh."""
         return self._heard(self._state.speaking(), KIND_OF_METRIC[count], at, list(self._state.rooms.values()))
 
+    def known_counts(self, rooms: list[RoomCounts], everyone: list[RoomCounts], at: int) -> dict[str, bool]:
+        """Return for each count whether it is fresh."""
+        return {count: self._heard(rooms, KIND_OF_METRIC[count], at, everyone)[1] for count in SESSION_COUNTS}
+
+    def known_interaction(self, rooms: list[RoomCounts], at: int) -> Interaction | None:
+        """Return the interaction rate, or None while its data is not fresh."""
+        return self.interaction(rooms, at) if self._rate_fresh(rooms, at) else None
+
     def viewers(self, rooms: Iterable[RoomCounts]) -> tuple[int | None, int | None]:
         """Return the viewers of all these rooms together and the oldest of their instants; None while one has none."""
         total, seen = 0, None

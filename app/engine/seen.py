@@ -1,5 +1,7 @@
 """Which events have been taken already: ids within a horizon, and own keys for the whole session (DESIGN §6)."""
 
+from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Final, Literal
 from zlib import crc32
 
@@ -25,25 +27,35 @@ class SeenIds(Struct):
     slices of ten seconds, by which they are forgotten.
     """
 
-    contents: dict[int, int] = field(default_factory=dict)
+    contents: dict[bytes, int] = field(default_factory=dict)
     starts: list[int] = field(default_factory=list)
-    slices: list[list[int]] = field(default_factory=list)
+    slices: list[list[bytes]] = field(default_factory=list)
     forgotten_ms: int = 0
     """What happened before this instant cannot be told from a repetition any more."""
 
-    def take(self, event: Event, applied_ms: int) -> Verdict:
-        """Note an event; say whether its id is new, was seen with this content, or with another."""
-        key = id_hash(event.id)
-        content = crc32(_encode(event))
-        contents = self.contents
-        first = contents.get(key)
-        if first is not None:
-            return "same" if first == content else "conflict"
-        contents[key] = content
+    def take(self, events: Sequence[Event], applied_ms: int) -> list[Verdict] | None:
+        """Note the events of a batch; say of each whether it is new. None: all of them are, as is usual."""
+        if not events:
+            return None
         if not self.starts or applied_ms >= self.starts[-1] + _SLICE_MS:
             self._begin(applied_ms)
-        self.slices[-1].append(key)
-        return "new"
+        keys = [blake2b(event.id.encode(), digest_size=8).digest() for event in events]
+        prints = [crc32(_encode(event)) for event in events]
+        contents, newest = self.contents, self.slices[-1]
+        if len(set(keys)) == len(keys) and contents.keys().isdisjoint(keys):
+            contents.update(zip(keys, prints, strict=True))
+            newest.extend(keys)
+            return None
+        verdicts: list[Verdict] = []
+        for key, content in zip(keys, prints, strict=True):
+            first = contents.setdefault(key, -1)
+            if first == -1:
+                contents[key] = content
+                newest.append(key)
+                verdicts.append("new")
+            else:
+                verdicts.append("same" if first == content else "conflict")
+        return verdicts
 
     def _begin(self, now: int) -> None:
         """Begin a slice, and forget those beyond the horizon."""

@@ -28,13 +28,15 @@ class Tally(Struct):
 
     def add(self, second: int, amount: int) -> None:
         """Add in time. Seconds mostly rise; one that lies back finds its place."""
-        if second > self.last:
+        if second == self.last:
+            pass
+        elif second > self.last:
             self.last = second
             self.seconds.append(second)
             self.befores.append(self.in_time)
             if len(self.seconds) > 2 * KEPT_SECONDS:
                 self._forget(second - KEPT_SECONDS)
-        elif second < self.last:
+        else:
             self._add_back(second, amount)
         self.in_time += amount
         self.total += amount
