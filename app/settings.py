@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     public_url: str = ""
     trusted_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Further origins whose pages may send commands, separated by commas: https://wall.example.com."""
+    allow_private_webhooks: bool = False
+    """Chat robots may be at addresses of the own network; for tests and for gateways inside the house."""
     limits: Limits = Limits()
 
     @field_validator("trusted_origins", mode="before")

@@ -1,22 +1,17 @@
 """Access: the three ways in behind one door, for requests and sockets alike."""
 
-import secrets
-from functools import partial
 from typing import Final
 
 from app.access.devices import Devices
 from app.access.passwords import Passwords
 from app.access.people import People
 from app.access.principal import NotSignedIn, Principal, Revocations
-from app.access.secret import SECRET_BYTES
 from app.access.tokens import Tokens
 from app.clock import Clock
 from app.store.database import Store
-from app.store.keys import key
 
-SIGN_IN_COOKIE: Final = "cueroom"
-DEVICE_COOKIE: Final = "cueroom_tablet"
-SEAL_KEY: Final = "viewers"
+SIGN_IN_COOKIE: Final = "sign_in"
+DEVICE_COOKIE: Final = "device"
 
 
 class Access:
@@ -52,9 +47,3 @@ def bearer(authorization: str) -> str:
     if scheme.lower() != "bearer" or not secret.strip():
         raise NotSignedIn("the Authorization header must be: Bearer <token>")
     return secret.strip()
-
-
-async def seal_key(store: Store, clock: Clock) -> bytes:
-    """Return the key under which viewers' ids are hashed; made at the first start, kept in SQL with what it hashed."""
-    fresh = secrets.token_bytes(SECRET_BYTES)
-    return await store.write(partial(key, name=SEAL_KEY, fresh=fresh, at=clock.now()))

@@ -14,10 +14,10 @@ FORGET_MS: Final = 60 * MINUTE
 KNOWN: Final = 10_000
 
 
-class TooManyAttempts(ControlRoomError):
-    """Too many wrong ones; `retry_after_s` says how long to wait."""
+class LockedOut(ControlRoomError):
+    """Too many wrong ones; `wait_s` says how long to wait."""
 
-    kind, code, retryable = "busy", "too_many_attempts", True
+    kind, code, retryable = "busy", "locked_out", True
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Attempts:
     def begin(self, who: Hashable, now: Instant) -> None:
         """Count one attempt as failed before its answer is known, so that many at once gain nothing.
 
-        Raises TooManyAttempts while `who` must wait; such a knock is not counted.
+        Raises LockedOut while `who` must wait; such a knock is not counted.
         """
         record = self._records.pop(who, None)
         if record is None or now - record.seen_ms > FORGET_MS:
@@ -47,7 +47,7 @@ class Attempts:
             del self._records[next(iter(self._records))]
         if now < record.until_ms:
             wait = -(-(record.until_ms - now) // SECOND)
-            raise TooManyAttempts(f"too many attempts; wait {wait} s", retry_after_s=wait)
+            raise LockedOut(f"too many attempts; wait {wait} s", wait_s=wait)
         record.failures += 1
         record.seen_ms = now
         over = record.failures - self._free

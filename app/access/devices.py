@@ -29,10 +29,10 @@ COOKIE_MS: Final = 365 * 24 * 60 * MINUTE
 SEEN_EVERY_MS: Final = MINUTE
 
 
-class WrongCode(ControlRoomError):
+class BadCode(ControlRoomError):
     """No such code now: wrong, late, used, or out of tries."""
 
-    kind, code = "forbidden", "wrong_pairing_code"
+    kind, code = "forbidden", "bad_code"
 
 
 class Code(Struct, frozen=True, kw_only=True):
@@ -94,7 +94,7 @@ class Devices:
         return Code(code=digits, room=room, expires_ms=code.expires_ms, tries=CODE_TRIES)
 
     async def pair(self, digits: str, name: str, *, address: str = "") -> tuple[DeviceView, str]:
-        """Return the new tablet and its secret. Raises WrongCode, BadName, TooManyAttempts."""
+        """Return the new tablet and its secret. Raises BadCode, BadName, LockedOut."""
         now = self._clock.now()
         name = checked_name(name)
         self._attempts.begin(address, now)
@@ -119,7 +119,7 @@ class Devices:
 
         record = await self._store.write(pair)
         if record is None:
-            raise WrongCode("this code is wrong, or not valid any more")
+            raise BadCode("this code is wrong, or not valid any more")
         self._attempts.succeeded(address)
         return _view(record), secret
 

@@ -9,7 +9,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from app.access.secret import fresh_secret
 from app.errors import ControlRoomError
 
-SHORTEST: Final = 10
+SHORTEST: Final = 12
 LONGEST: Final = 200
 AT_ONCE: Final = 2
 """Each takes 64 MiB and half a second of two busy cores; more at once would be a way to stop the control room."""
@@ -32,7 +32,7 @@ class Passwords:
     async def hashed(self, password: str, name: str) -> str:
         """Return the hash to keep. Raises WeakPassword."""
         if not SHORTEST <= len(password) <= LONGEST or password.casefold() == name.casefold():
-            raise WeakPassword("a password has 10 to 200 characters and is not your name", least=SHORTEST, most=LONGEST)
+            raise WeakPassword("a password has 12 to 200 characters and is not your name", least=SHORTEST, most=LONGEST)
         async with self._turns:
             return await asyncio.to_thread(self._hasher.hash, password)
 

@@ -30,16 +30,16 @@ SEEN_KNOWN: Final = 10_000
 NAME_CHARS: Final = 40
 
 
-class WrongNameOrPassword(ControlRoomError):
+class BadCredentials(ControlRoomError):
     """One of the two is wrong; it is not said which."""
 
-    kind, code = "unauthenticated", "wrong_name_or_password"
+    kind, code = "unauthenticated", "bad_credentials"
 
 
-class LinkUsedUp(ControlRoomError):
+class LinkUsed(ControlRoomError):
     """The link was used, or its time is over."""
 
-    kind, code = "forbidden", "link_used_up"
+    kind, code = "forbidden", "link_used"
 
 
 class BadName(ControlRoomError):
@@ -84,7 +84,7 @@ class People:
     # Coming in.
 
     async def sign_in(self, name: str, password: str, *, address: str = "", browser: str = "") -> Entered:
-        """Return a new sign-in. Raises WrongNameOrPassword, and TooManyAttempts with the seconds to wait."""
+        """Return a new sign-in. Raises BadCredentials, and LockedOut with the seconds to wait."""
         now = self._clock.now()
         name = unicodedata.normalize("NFC", name).strip()[:NAME_CHARS]
         self._attempts.begin((name.casefold(), address), now)
@@ -92,8 +92,8 @@ class People:
         found = await self._store.read(partial(rows.person_named, name=name))
         hash_ = found.password if found is not None and found.disabled_ms is None else None
         if not await self._passwords.matches(hash_, password) or found is None:
-            await self._note(_stranger(name), "sign_in", code="wrong_name_or_password")
-            raise WrongNameOrPassword("name or password is wrong")
+            await self._note(_stranger(name), "sign_in", code="bad_credentials")
+            raise BadCredentials("name or password is wrong")
         self._attempts.succeeded((name.casefold(), address))
         self._attempts_of_name.succeeded(name.casefold())
         return await self._enter(found, browser)
@@ -161,10 +161,10 @@ class People:
     async def enter_by_link(self, secret: str, name: str, password: str, *, browser: str = "") -> Entered:
         """Use a link: its person chooses a password, or a first administrator is made; signed in at once.
 
-        Raises LinkUsedUp, BadName, WeakPassword, NameTaken; after any of them but the first the link is still good.
+        Raises LinkUsed, BadName, WeakPassword, NameTaken; after any of them but the first the link is still good.
         """
         if not await self.link_is_good(secret):
-            raise LinkUsedUp("the link was used, or its time is over")
+            raise LinkUsed("the link was used, or its time is over")
         name = checked_name(name)
         hash_ = await self._passwords.hashed(password, name)
         now = self._clock.now()
@@ -263,7 +263,7 @@ def _use_link(conn: Connection, secret_hash: str, name: str, password: str, now:
     try:
         person_id = rows.use_link(conn, secret_hash, now)
     except ControlRoomError:
-        raise LinkUsedUp("the link was used, or its time is over") from None
+        raise LinkUsed("the link was used, or its time is over") from None
     if person_id is not None:
         row = rows.change_person(conn, person_id, password=password)
         note(conn, now, _actor(row), "choose_password", row.id)

@@ -165,7 +165,7 @@ class Door:
     def _check_rate(wait_ms: int) -> None:
         if wait_ms:
             seconds = -(-wait_ms // 1_000)
-            raise TooFast(f"too many records; wait {seconds} s", retry_after_s=seconds)
+            raise TooFast(f"too many records; wait {seconds} s", wait_s=seconds)
 
     async def _named(self, source: Source, session_id: str) -> SessionRef:
         found = await self._directory.find(session_id)
@@ -220,7 +220,7 @@ class Door:
         try:
             tickets = await self._log.append_all([(each.session.id, each.entry) for each in sending])
         except Unavailable as full:
-            raise Overfull(full.detail, retry_after_s=RETRY_AFTER_S) from None
+            raise Overfull(full.detail, wait_s=RETRY_AFTER_S) from None
         taken: dict[str, Taken] = {}
         refusals: list[Refused] = []
         lost: set[int] = set()
@@ -237,7 +237,7 @@ class Door:
             else:
                 taken[each.session.id] = _sum(taken.get(each.session.id), each, done)
         if held is not None:
-            raise Unavailable(held.detail, retry_after_s=RETRY_AFTER_S)
+            raise Unavailable(held.detail, wait_s=RETRY_AFTER_S)
         return Answer(list(taken.values()), refusals), frozenset(lost)
 
 

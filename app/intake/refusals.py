@@ -92,7 +92,7 @@ class UnsupportedMediaType(ControlRoomError):
 
 
 class TooFast(ControlRoomError):
-    """A token has sent more records than it may; `retry_after_s` says when there is room again."""
+    """A token has sent more records than it may; `wait_s` says when there is room again."""
 
     kind: ClassVar[Kind] = "busy"
     code: ClassVar[str] = "rate_limited"
