@@ -40,7 +40,7 @@ def holders(conn: Connection, room: str, orders: Sequence[str], kind: SessionKin
             .where(sessions.c.kind == kind)
             .order_by(table.c.session_no.desc(), table.c.position.desc())
         )
-        held.update(conn.execute(query).tuples().all())  # the first one is last
+        held.update({row.order_id: row.id for row in conn.execute(query)})  # the first one is last
     return held
 
 
