@@ -199,7 +199,7 @@ def page(
     )
     response = HTMLResponse(html, status_code=status)
     response.headers["Content-Security-Policy"] = content_policy(nonce, request.headers.get("host", ""))
-    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Referrer-Policy"] = "same-origin"  # with no-referrer a form's Origin would be null
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Cookie, Accept-Language"

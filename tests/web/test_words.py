@@ -13,7 +13,7 @@ from scripts.traditional import LOCALE, stale_files
 
 ROOT = Path(__file__).parents[2]
 HANZI = re.compile(r"[\u3400-\u9fff]")
-USED = re.compile(r"""\bt\(\s*(?:lang(?:uage)?,\s*)?['"]([a-z0-9_]+(?:\.[a-z0-9_]+)+)['"]""")
+USED = re.compile(r"""\bt\(\s*(?:lang(?:uage)?,\s*)?['"]([a-z0-9_]+(?:\.[a-z0-9_]+)+)['"]\s*[,)]""")
 
 
 def request(query: str = "", cookie: str = "", accept: str = "") -> Request:

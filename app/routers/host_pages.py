@@ -1,0 +1,147 @@
+"""Pages before one is in, and the page of a paired tablet: sign-in, first administrator, pairing, /host/{room}.
+
+Their forms post to the sign-in routes (`POST /login`, `POST /first`, `POST /api/devices/pair`). Without a script, a
+refusal comes back here as `?problem=<code>&wait_s=<seconds>`; only codes that the catalogue words are shown, so that a
+link cannot put words into the page.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Protocol
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.routers.words import catalogue, fill, language_of, page, places
+
+PASSWORD_LEAST: Final = 12
+MOST_WAIT_S: Final = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class Tablet:
+    """A paired tablet that may open a room's page."""
+
+    device: str
+    device_name: str
+    room: str
+    room_name: str
+    platform: str
+    zone: str
+
+
+class Doors(Protocol):
+    """What these pages ask of the house."""
+
+    async def site(self) -> str:
+        """Return the workspace's name, or nothing before there is one."""
+        ...
+
+    async def signed_in(self, request: Request) -> bool:
+        """Tell whether a person is signed in already."""
+        ...
+
+    async def first_link_left_ms(self, token: str) -> int | None:
+        """Return how long the first administrator's link is still valid; None: used, expired or never given."""
+        ...
+
+    async def tablet(self, request: Request, room: str) -> Tablet | None:
+        """Return the tablet whose cookie this is, when it is paired with the room."""
+        ...
+
+
+Wait = Annotated[int, Query(ge=0, le=MOST_WAIT_S)]
+Short = Annotated[str, Query(max_length=64)]
+Long = Annotated[str, Query(max_length=512)]
+
+
+def host_pages(doors: Doors) -> APIRouter:
+    """Return the routes of these pages."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/login")
+    async def login(request: Request, next: Long = "/", problem: Short = "", wait_s: Wait = 0) -> Response:  # noqa: A002
+        where = local(next)
+        if await doors.signed_in(request):
+            return RedirectResponse(where, 303)
+        return await _form(request, doors, "login.html", problem, wait_s, next=where)
+
+    @router.get("/first")
+    async def first(request: Request, token: Long = "", problem: Short = "", wait_s: Wait = 0) -> Response:
+        left_ms = await doors.first_link_left_ms(token) if token else None
+        return await _form(
+            request,
+            doors,
+            "first_admin.html",
+            problem,
+            wait_s,
+            status=200 if left_ms is not None else 410,
+            token=token,
+            left_ms=left_ms,
+            left=_minutes(left_ms or 0),
+            least=PASSWORD_LEAST,
+        )
+
+    @router.get("/pair")
+    async def pair(request: Request, code: Short = "", problem: Short = "", wait_s: Wait = 0) -> Response:
+        six = code if len(code) == 6 and code.isascii() and code.isdigit() else ""
+        return await _form(request, doors, "pair.html", problem, wait_s, code=six)
+
+    @router.get("/host/{room}")
+    async def host(request: Request, room: str) -> Response:
+        tablet = await doors.tablet(request, room)
+        if tablet is None:
+            return RedirectResponse("/pair?problem=device_revoked" if request.cookies.get("device") else "/pair", 303)
+        facts = {
+            "me": {"id": tablet.device, "name": tablet.device_name, "role": "host"},
+            "rooms": [],
+            "room": {"id": tablet.room, "name": tablet.room_name, "platform": tablet.platform, "zone": tablet.zone},
+        }
+        return page(request, "host.html", parts=("common", "host", "error"), facts=facts, tablet=tablet)
+
+    return router
+
+
+async def _form(
+    request: Request, doors: Doors, template: str, problem: str, wait_s: int, status: int = 200, **context: Any
+) -> Response:
+    return page(
+        request,
+        template,
+        parts=("common", "sign", "pair", "error"),
+        status=status,
+        site=await doors.site(),
+        problem=problem_words(request, problem, wait_s),
+        wait_s=wait_s,
+        switch=_switch(request),
+        **context,
+    )
+
+
+def problem_words(request: Request, code: str, wait_s: int) -> str:
+    """Return a refusal in the reader's words, or nothing for a code that has none or needs what the link lacks."""
+    text = catalogue(language_of(request)).get(f"error.{code}", "")
+    values = {"wait_s": wait_s, "least": PASSWORD_LEAST}
+    return fill(text, values) if places(text) <= values.keys() else ""
+
+
+def local(next_page: str) -> str:
+    """Return a path of this site as it is, anything else as the start page."""
+    plain = next_page.startswith("/") and not next_page.startswith("//") and "\\" not in next_page
+    return next_page if plain and next_page.isprintable() else "/"
+
+
+def _minutes(ms: int) -> str:
+    return f"{ms // 60_000:02d}:{ms // 1_000 % 60:02d}"
+
+
+def _switch(request: Request) -> Callable[..., str]:
+    """Return a function for templates: the address of the same page in another language or theme."""
+    path = quote(request.url.path)
+    query = {key: value for key, value in request.query_params.items() if key not in ("problem", "wait_s")}
+
+    def address(**chosen: str) -> str:
+        return f"{path}?{urlencode(query | chosen)}"
+
+    return address
