@@ -41,6 +41,23 @@ def series(
     ]
 
 
+def series_of(
+    conn: Connection, session_no: int, metrics: Sequence[str], *,
+    start_ms: int | None = None, end_ms: int | None = None,
+) -> list[MinuteRow]:  # fmt: skip
+    """Return the minutes of some metrics in every scope that has them, oldest first."""
+    table = tables.readings
+    query = select(table).where(table.c.session_no == session_no, table.c.metric.in_(metrics))
+    if start_ms is not None:
+        query = query.where(table.c.minute_ms > start_ms - MINUTE)
+    if end_ms is not None:
+        query = query.where(table.c.minute_ms < end_ms)
+    return [
+        MinuteRow(row.metric, row.scope, row.scope_id, row.minute_ms, _SECONDS.unpack(row.seconds))
+        for row in conn.execute(query.order_by(table.c.minute_ms))
+    ]
+
+
 def metrics(conn: Connection, session_no: int) -> Sequence[tuple[str, Scope, str]]:
     """Return what a session has history of: (metric, scope, scope id)."""
     table = tables.readings

@@ -93,14 +93,15 @@ class Loop:
         return Committed(first, first, 0, await self._command(session, applied, body, one.entry.received_ms))
 
     def _events(self, session: str, applied: Applied, first: int, body: Events, at: Instant) -> Committed:
-        fresh = [event for event in body.events if event.id not in applied.ids]
+        duplicates = len(body.events)
+        for event in body.events:
+            duplicates -= applied.ids.setdefault(event.id, event) is event
         applied.position += max(1, len(body.events))
         applied.events += body.events
-        applied.ids |= {event.id: event for event in fresh}
         for event in body.events:
             if isinstance(event, StatusEvent):
                 self.become(session, event.payload.state, at)
-        return Committed(first, applied.position, len(body.events) - len(fresh))
+        return Committed(first, applied.position, duplicates)
 
     async def _command(self, session: str, applied: Applied, body: CommandIssued, at: Instant) -> Outcome:
         issued = body.issued

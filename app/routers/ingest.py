@@ -1,0 +1,130 @@
+"""POST /api/ingest: a plain ASGI application beside FastAPI, since what a framework does for a request costs as much as
+the whole door does for a batch (see bench/door.py)."""
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+import structlog
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
+
+from app.access.access import bearer
+from app.access.tokens import Tokens
+from app.errors import ControlRoomError
+from app.intake.batch import Form
+from app.intake.door import Door, Source
+from app.intake.refusals import BodyTooBig, UnsupportedMediaType
+from app.routers.errors import Broken, MethodNotAllowed, problem
+from app.routers.words import language_of
+from app.store.tokens import TokenRow
+
+log = structlog.get_logger()
+
+FORMS: Final[dict[str, Form]] = {
+    "application/json": "json",
+    "application/x-ndjson": "lines",
+    "application/ndjson": "lines",
+    "application/jsonl": "lines",
+}
+_encoder: Final = msgspec.json.Encoder()
+
+
+class Ingest:
+    """The door's HTTP side: reads a bounded body, asks the door, answers 202 or a problem document."""
+
+    def __init__(self, door: Door, tokens: Tokens, *, body_bytes: int) -> None:
+        self._door = door
+        self._tokens = tokens
+        self._body_bytes = body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._take(scope, receive, send)
+        except ControlRoomError as refusal:
+            await self._refuse(refusal, scope, receive, send)
+        except ClientGone:
+            return
+        except Exception:
+            log.exception("ingest_failed")
+            await self._refuse(Broken("something unexpected happened; it is in the log"), scope, receive, send)
+
+    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            raise MethodNotAllowed("only POST is known here")
+        headers = Headers(scope=scope)
+        source = _source(await self._tokens.authenticate(bearer(headers.get("authorization", "")), "ingest", "admin"))
+        form = _form(headers)
+        self._door.admit(source)
+        body = await self._body(headers, receive)
+        session = Request(scope).query_params.get("session", "") if scope["query_string"] else ""
+        answer = _encoder.encode(await self._door.take(source, body, form, session))
+        await send({"type": "http.response.start", "status": int(HTTPStatus.ACCEPTED), "headers": _headers(answer)})
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _body(self, headers: Headers, receive: Receive) -> bytes:
+        declared = headers.get("content-length", "")
+        if declared.isdecimal() and (len(declared) > 18 or int(declared) > self._body_bytes):
+            raise self._too_big()
+        message = await _next(receive)
+        body: bytes = message.get("body", b"")
+        if message.get("more_body", False):
+            parts = [body]
+            size = len(body)
+            while message.get("more_body", False):
+                message = await _next(receive)
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > self._body_bytes:
+                    raise self._too_big()
+            body = b"".join(parts)
+        if len(body) > self._body_bytes:
+            raise self._too_big()
+        return body
+
+    def _too_big(self) -> BodyTooBig:
+        return BodyTooBig("the body is too big", most=self._body_bytes)
+
+    async def _refuse(self, refusal: ControlRoomError, scope: Scope, receive: Receive, send: Send) -> None:
+        response = problem(refusal, language_of(Request(scope)))
+        if isinstance(refusal, BodyTooBig):
+            response.headers["Connection"] = "close"  # what is still being sent is not read
+        if isinstance(refusal, MethodNotAllowed):
+            response.headers["Allow"] = "POST"
+        await response(scope, receive, send)
+
+
+class ClientGone(Exception):
+    """The sender hung up before its body was complete; nobody is there to be answered."""
+
+
+async def _next(receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message
+
+
+def _source(token: TokenRow) -> Source:
+    return Source(token.id, token.name, frozenset(token.rooms) or None, token.scope == "admin")
+
+
+def _form(headers: Headers) -> Form:
+    kind, _, rest = headers.get("content-type", "application/json").partition(";")
+    form = FORMS.get(kind.strip().lower())
+    charset = rest.strip().lower().removeprefix("charset=").strip('"')
+    if form is None or (rest.strip() and charset not in ("utf-8", "utf8")):
+        raise UnsupportedMediaType("send application/json or application/x-ndjson, in UTF-8")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("send the body as it is, not compressed")
+    return form
+
+
+def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]

@@ -1,0 +1,111 @@
+"""What a session has to show, as lists: alerts, prompts, messages, deliveries, and its history."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from app.access.principal import Principal
+from app.domain.alerts import Alert
+from app.domain.people import Clearance
+from app.domain.readings import MinuteRow
+from app.errors import NotFound
+from app.routers.answers import MOST, PAGE, decode_cursor, json, page_of
+from app.routers.deps import ReaderDep, RuntimeDep, SessionDep
+from app.store import alerts, deliveries, messages, prompts
+from app.store.series import series_of
+
+router = APIRouter(prefix="/api/sessions/{session_id}", tags=["sessions"])
+Cursor = Annotated[str | None, Query(max_length=64)]
+Limit = Annotated[int, Query(ge=1, le=MOST)]
+METRICS = 24
+
+
+def _may_see(principal: Principal, alert: Alert) -> bool:
+    return alert.clearance is Clearance.OPEN or principal.clearance is Clearance.RESTRICTED
+
+
+@router.get("/alerts")
+async def listed_alerts(session: SessionDep, reader: ReaderDep, runtime: RuntimeDep, listed: bool = False) -> Response:
+    """List alerts, oldest first; `listed`: without those that ended and were acknowledged."""
+    found = await runtime.store.read(partial(alerts.of_session, session_no=session.no, listed=listed))
+    return json({"rows": [alert for alert in found if _may_see(reader, alert)]})
+
+
+@router.get("/alerts/{alert_id}")
+async def one_alert(session: SessionDep, alert_id: str, reader: ReaderDep, runtime: RuntimeDep) -> Response:
+    """Return one alert, how it stood after each commit, and what was told of it to groups."""
+    alert = await runtime.store.read(partial(alerts.alert, session_no=session.no, alert_id=alert_id))
+    if not _may_see(reader, alert):
+        raise NotFound("no such alert", alert=alert_id[:128])
+    changes = await runtime.store.read(partial(alerts.changes, alert_id=alert_id))
+    told = await runtime.store.read(partial(deliveries.planned_for, alerts=[alert_id]))
+    return json({"alert": alert, "changes": changes, "deliveries": told})
+
+
+@router.get("/prompts")
+async def listed_prompts(session: SessionDep, _: ReaderDep, runtime: RuntimeDep) -> Response:
+    """List prompts with each tablet's receipts, oldest first."""
+    return json({"rows": await runtime.store.read(partial(prompts.of_session, session_no=session.no, most=MOST))})
+
+
+@router.get("/messages")
+async def listed_messages(
+    session: SessionDep,
+    _: ReaderDep,
+    runtime: RuntimeDep,
+    kind: Literal["comment", "speech"] | None = None,
+    q: Annotated[str, Query(max_length=100)] = "",
+    marked: bool = False,
+    cursor: Cursor = None,
+    limit: Limit = PAGE,
+) -> Response:
+    """List comments and transcript segments, newest first; `q`: those that contain it."""
+    found = await runtime.store.read(
+        partial(
+            messages.messages,
+            session_no=session.no,
+            before=decode_cursor(cursor),
+            most=limit,
+            kind=kind,
+            containing=q,
+            marked=marked,
+        )
+    )
+    return json(page_of(found, limit, found[-1].position if found else 0))
+
+
+@router.get("/deliveries")
+async def listed_deliveries(
+    session: SessionDep, reader: ReaderDep, runtime: RuntimeDep, limit: Limit = PAGE
+) -> Response:
+    """List the newest messages to groups, oldest of them first."""
+    found = await runtime.store.read(partial(deliveries.of_session, session_no=session.no, most=limit))
+    restricted = reader.clearance is Clearance.RESTRICTED
+    return json({"rows": [row for row in found if restricted or not row.restricted]})
+
+
+@router.get("/series")
+async def history(
+    session: SessionDep,
+    _: ReaderDep,
+    runtime: RuntimeDep,
+    metric: Annotated[list[str], Query(min_length=1, max_length=METRICS)],
+    from_ms: Annotated[int | None, Query(ge=0, le=10**14)] = None,
+    to_ms: Annotated[int | None, Query(ge=0, le=10**14)] = None,
+) -> Response:
+    """Return metrics by the minute, sixty values each, unknown ones null: every scope that has them."""
+    wanted = frozenset(metric)
+    stored = await runtime.store.read(
+        partial(series_of, session_no=session.no, metrics=sorted(wanted), start_ms=from_ms, end_ms=to_ms)
+    )
+    tail = [row for row in runtime.series_tail(session.id) if row.metric in wanted]
+    return json({"rows": with_tail(stored, tail)})
+
+
+def with_tail(stored: Sequence[MinuteRow], tail: Sequence[MinuteRow]) -> list[MinuteRow]:
+    """Return the stored minutes, with those that are newer in memory in their place."""
+    newest = {(row.metric, row.scope, row.scope_id, row.minute_ms): row for row in (*stored, *tail)}
+    return list(newest.values())
