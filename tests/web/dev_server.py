@@ -1,7 +1,7 @@
 """The desk's pages with a made-up moment behind them: what a browser test drives, and what a designer looks at.
 
-`python -m tests.web.dev_server [PORT]` serves on loopback. The pages, templates, words and scripts are the product's; only
-the frames are made here, and commands change the made-up board the way the engine would.
+`python -m tests.web.dev_server [PORT]` serves on loopback. The pages, templates, words and scripts are the product's;
+only the frames are made here, and commands change the made-up board the way the engine would.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 import uvicorn
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -23,14 +23,15 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from app.clock import SystemClock
 from app.domain.board import Board, Message
 from app.domain.frames import SUBPROTOCOL, Beat, Changed, Hello
+from app.domain.people import Role
 from app.domain.prompts import Prompt, PromptReceipt
 from app.domain.readings import Reading
 from app.realtime.frames import apply, delta_frame, encode, snapshot_frames
 from app.routers import words
+from app.routers.pages import RoomName, Visitor, desk_pages
 from tests.web import moment
 
 STATIC = Path(__file__).parents[2] / "static"
-PARTS = ("common", "shell", "overview", "console", "metric", "state", "time", "error")
 EPOCH = 7
 
 
@@ -44,6 +45,7 @@ class Room:
         self.sent: list[bytes] = []
         self.commands: list[dict[str, Any]] = []
         self.silent = False
+        self.closed = False
         self._followers: set[WebSocket] = set()
         self._clock = SystemClock()
 
@@ -82,7 +84,10 @@ class Room:
             await socket.close(code)
 
     async def follow(self, socket: WebSocket) -> None:
-        """Greet, bring up to date, then stay until the page goes."""
+        """Greet, bring up to date, then stay until the page goes; turn it away while closed."""
+        if self.closed:
+            await socket.close(1013)
+            return
         await socket.accept(subprotocol=SUBPROTOCOL)
         hello = Hello(room=self.room, session=self.session or None, build="dev", wall_ms=self.wall)
         await socket.send_text(encode(hello).decode())
@@ -141,7 +146,7 @@ def drifted(reading: Reading, number: int) -> float | None:
 class House:
     """The application: the console's room, the overview, and the commands that came."""
 
-    def __init__(self, *, drifting: bool = True, role: str = "controller", rooms: int = 12) -> None:
+    def __init__(self, *, drifting: bool = True, role: Role | None = Role.CONTROLLER, rooms: int = 12) -> None:
         shift = SystemClock().now() - moment.NOW
         self.console = Room(moment.console_board(), room=moment.ROOM, session=moment.SESSION, shift=shift)
         cards = dict(list(moment.room_cards().items())[:rooms])
@@ -149,10 +154,9 @@ class House:
         self.role = role
         self.drifting = drifting
         self.refuse: dict[str, Any] | None = None
-        self.app = Starlette(
+        self.app = FastAPI(
+            openapi_url=None,
             routes=[
-                Route("/", self.page_overview),
-                Route("/rooms/{room}", self.page_console),
                 Route("/api/sessions/{session}/series", self.series),
                 Route("/api/{path:path}", self.command, methods=["POST"]),
                 WebSocketRoute("/ws/rooms/{room}", self.follow_console),
@@ -161,9 +165,10 @@ class House:
             ],
             lifespan=self._lifespan,
         )
+        self.app.include_router(desk_pages(self))
 
     @asynccontextmanager
-    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(live(self.console))] if self.drifting else []
         tasks.append(asyncio.create_task(self._beats()))
         yield
@@ -177,24 +182,16 @@ class House:
             if not self.drifting:
                 await self.console.beat()
 
-    def _facts(self, request: Request, room: dict[str, str] | None) -> dict[str, Any]:
-        rooms = [
-            {"id": card.room, "name": card.name, "platform": card.platform}
-            for card in self.overview.board["rooms"].values()
-        ]
-        name = "周敏" if words.language_of(request) != "en" else "Zhou Min"
-        me = {"id": "zhou", "name": name, "role": self.role, "initial": name[-1] if name == "周敏" else "ZM"}
-        return {"me": me, "rooms": rooms, "room": room}
+    async def visitor(self, request: Request) -> Visitor | None:
+        name = "Zhou Min" if words.language_of(request) == "en" else "周敏"
+        return None if self.role is None else Visitor("zhou", name, self.role)
 
-    async def page_overview(self, request: Request) -> Response:
-        facts = self._facts(request, None)
-        return words.page(request, "overview.html", parts=PARTS, facts=facts, site="青坛酒业", **facts)
+    async def site(self) -> str:
+        return "青坛酒业"
 
-    async def page_console(self, request: Request) -> Response:
-        card = self.overview.board["rooms"][request.path_params["room"]]
-        room = {"id": card.room, "name": card.name, "platform": card.platform, "zone": "Asia/Shanghai"}
-        facts = self._facts(request, room)
-        return words.page(request, "console.html", parts=PARTS, facts=facts, site="青坛酒业", **facts)
+    async def rooms(self, visitor: Visitor) -> list[RoomName]:
+        cards = self.overview.board["rooms"].values()
+        return [RoomName(card.room, card.name, card.platform, card.zone) for card in cards]
 
     async def series(self, _request: Request) -> Response:
         return Response(moment.series_json(), media_type="application/json")
@@ -269,9 +266,7 @@ def moved(console: Room) -> Any:
         )
         for number, segment in enumerate(rundown.segments)
     )
-    return msgspec.structs.replace(
-        rundown, version=rundown.version + 1, current=segments[at + 1].id, segments=segments
-    )
+    return msgspec.structs.replace(rundown, version=rundown.version + 1, current=segments[at + 1].id, segments=segments)
 
 
 QR = (
@@ -286,7 +281,7 @@ async def served(house: House, port: int = 0) -> AsyncIterator[str]:
     config = uvicorn.Config(house.app, host="127.0.0.1", port=port, log_level="warning", ws="websockets-sansio")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
         await asyncio.sleep(0.01)
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True

@@ -1,10 +1,12 @@
-"""One moment of the sample evening as boards made of the domain's own types, for pages that are looked at without a house.
+"""One moment of the sample evening as boards of the domain's own types, for pages that are looked at without a house.
 
 Everything here is a picture: the numbers are made up and only have to be of the right kind and size.
+`python -m tests.web.moment` writes the recording for the node tests.
 """
 
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -22,14 +24,16 @@ from app.domain.board import (
     SourceRow,
 )
 from app.domain.deliveries import Delivery
-from app.domain.frames import RoomCard
+from app.domain.frames import Beat, Changed, Hello, RoomCard
 from app.domain.people import Actor, Role
 from app.domain.plan import QuickPrompt
 from app.domain.prompts import Prompt, PromptReceipt
 from app.domain.readings import MinuteRow, Reading, reading_key
 from app.domain.rundown import Rundown, Segment
 from app.domain.words import Words
+from app.realtime.frames import apply, delta_frame, encode, snapshot_frames
 
+RECORDING = Path(__file__).parent / "frames" / "console.ndjson"
 S = 1_000
 M = 60_000
 START = 1_795_435_200_000  # 2026-11-23 20:00:00 in Shanghai
@@ -100,9 +104,7 @@ def alerts(now: int) -> list[Alert]:
             host=words("更正：酒不能御寒，请理性饮酒", "Correction: liquor does not keep you warm"),
             action=words("请主播更正，复核录音并记录整改", "Have the host correct it; review and note it"),
             evidence=(
-                Evidence(
-                    "speech", now - 22 * S, text=WARM, marks=WARM_MARKS, start_ms=36 * M + 2 * S, speaker="host"
-                ),
+                Evidence("speech", now - 22 * S, text=WARM, marks=WARM_MARKS, start_ms=36 * M + 2 * S, speaker="host"),
             ),
         ),
         Alert(
@@ -156,7 +158,9 @@ def alerts(now: int) -> list[Alert]:
             opened_ms=now - 52 * S,
             changed_ms=now - 52 * S,
             version=1,
-            title=words("23 人在问「几度、多少毫升」，52 秒没人答", "23 asked about strength and volume, open for 52 s"),
+            title=words(
+                "23 人在问「几度、多少毫升」，52 秒没人答", "23 asked about strength and volume, open for 52 s"
+            ),
             host=words("53 度，500 毫升一瓶", "53 % vol, 500 ml a bottle"),
         ),
     ]
@@ -203,7 +207,7 @@ def skus(now: int) -> list[SkuRow]:
         ("SKU-6", "玻璃酒具", 350, None, None, 0, 0, 0, 0),
         ("SKU-7", "秒杀小酒", 300, None, None, 0, 0, 0, 0),
     ]
-    seen = {"stock_seen_ms": now - S, "orders_seen_ms": now - 2 * S}
+    seen: dict[str, Any] = {"stock_seen_ms": now - S, "orders_seen_ms": now - 2 * S}
     gift = SkuRow(
         sku="SKU-2",
         name="小坛礼盒",
@@ -324,7 +328,9 @@ def delivery(n: int, channel: tuple[str, str], alert: str, text: str, planned: i
 
 def deliveries(now: int) -> list[Delivery]:
     return [
-        delivery(1, ("legal", "法务群"), "a-warm", "【演练】主播说「暖身御寒」，请法务判定", now - 20 * S, state="drill"),
+        delivery(
+            1, ("legal", "法务群"), "a-warm", "【演练】主播说「暖身御寒」，请法务判定", now - 20 * S, state="drill"
+        ),
         delivery(
             2,
             ("supply", "供应链群"),
@@ -490,7 +496,7 @@ def _cards(now: int) -> Iterator[RoomCard]:
         ),
         2: msgspec.structs.replace(
             alerts(now)[0], id="a-drop", severity="P2", title=words("在线骤降 −38%（阈值 −30%）", "Viewers −38%"),
-            action=words("看投流是否停了，让主播点名留人", "See whether the ads stopped"), opened_ms=now - 45 * S, rule="x",
+            action=words("看投流是否停了，让主播点名留人", "See whether the ads stopped"), opened_ms=now - 45 * S,
         ),
         4: msgspec.structs.replace(
             alerts(now)[3], id="a-ask", title=words("14 人在问「保质期」，36 秒没人答", "14 asked about shelf life"),
@@ -525,3 +531,34 @@ def _cards(now: int) -> Iterator[RoomCard]:
         )
     yield RoomCard(room="room-11", name="北岸咖啡 · 抖音", platform="douyin", brand="b")
     yield RoomCard(room="room-12", name="二号机位测试", platform="douyin", brand="b")
+
+
+def recorded_frames() -> list[bytes]:
+    """Return a recording as a page would hear it: hello, a snapshot, deltas and a beat, then the same board afresh."""
+    board = console_board()
+    now, wall = NOW, NOW
+    stamp: dict[str, Any] = {"epoch": 7, "rate": 1.0}
+    frames = [encode(Hello(room=ROOM, session=SESSION, build="dev", wall_ms=wall))]
+    frames += snapshot_frames(board, seq=1, now_ms=now, wall_ms=wall, **stamp)
+    acked = msgspec.structs.replace(alerts(NOW)[0], version=2, acked_by="周敏", acked_ms=NOW)
+    changes = [
+        {"alerts": Changed({"a-warm": acked})},
+        {"messages": Changed({f"{113:012d}": Message("comment", NOW, "新**", "拍了")}, [f"{100:012d}"])},
+        {"alerts": Changed(gone=["a-rate"])},
+        {"alerts": Changed({alert.id: alert for alert in alerts(NOW)})},
+    ]
+    for seq, topics in enumerate(changes, start=2):
+        board = apply(board, topics)
+        frames.append(delta_frame(topics, seq=seq, now_ms=now, wall_ms=wall, **stamp))
+    frames.append(encode(Beat(epoch=7, seq=5, now_ms=now, wall_ms=wall, rate=1.0)))
+    return [*frames, *snapshot_frames(board, seq=5, now_ms=now, wall_ms=wall, **stamp)]
+
+
+def main() -> None:
+    """Write the recording that the node tests read."""
+    RECORDING.parent.mkdir(exist_ok=True)
+    RECORDING.write_bytes(b"\n".join(recorded_frames()) + b"\n")
+
+
+if __name__ == "__main__":
+    main()

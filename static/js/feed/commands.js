@@ -46,8 +46,10 @@ async function reach (path, init) {
 /** @param {Response} response @returns {Promise<Answer>} */
 async function read (response) {
   const body = await response.json().catch(() => null)
-  const code = typeof body?.code === 'string' ? body.code : response.ok ? 'done' : `http_${response.status}`
-  return { ok: response.ok && (code === 'done' || body?.code === undefined), code, outcome: body?.position === undefined ? null : body, body }
+  // An outcome and a problem document name their code; another answer's `code` is its own affair (a pairing code).
+  const outcome = body?.position !== undefined && body.at_ms !== undefined ? /** @type {Outcome} */ (body) : null
+  const code = response.ok ? (outcome?.code ?? 'done') : typeof body?.code === 'string' ? body.code : `http_${response.status}`
+  return { ok: code === 'done', code, outcome, body }
 }
 
 /** @returns {string} `crypto.randomUUID` exists only where the page is secure; a LAN address over HTTP is not */

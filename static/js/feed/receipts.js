@@ -35,9 +35,14 @@ export function newest (prompts) {
   return last
 }
 
+/** @param {Prompt} prompt @returns {boolean} whether no tablet has read it; the server leaves the first state out */
+export function isUnanswered (prompt) {
+  return (prompt.state ?? 'sent') === 'sent'
+}
+
 /** @param {Iterable<Prompt>} prompts @returns {Prompt[]} cards nobody has read in their time, oldest first */
 export function unread (prompts) {
-  return [...prompts].filter((prompt) => prompt.unread && prompt.state === 'sent').sort((a, b) => a.n - b.n)
+  return [...prompts].filter((prompt) => prompt.unread && isUnanswered(prompt)).sort((a, b) => a.n - b.n)
 }
 
 /** @param {Iterable<DeviceRow>} devices @returns {DeviceRow[]} connected ones first, then real ones, then by name */

@@ -25,7 +25,7 @@
  */
 
 import { EMPTY, applyFrame } from './board.js'
-import { UNSET, stamped } from './clock.js'
+import { UNSET, greeted, isOld, stamped } from './clock.js'
 import { IDLE, delayMs, mayRetry } from './resume.js'
 
 export const PROTOCOL = 'cueroom.v1'
@@ -126,8 +126,10 @@ export class Feed {
     const epoch = this.board.epoch
     const { board, changed, want } = applyFrame(this.board, frame)
     this.board = board
-    if (frame.type !== 'hello') this.clock = stamped(this.clock, frame, local)
-    const settled = want === null && board.partial === null && frame.type !== 'hello'
+    if (frame.type !== 'hello') this.clock = stamped(this.clock, frame, local, frame.type !== 'beat')
+    else if (frame.wall_ms) this.clock = greeted(this.clock, frame.wall_ms, local)
+    const replayed = frame.type === 'delta' && isOld(this.clock, frame.wall_ms, local)
+    const settled = want === null && board.partial === null && frame.type !== 'hello' && !replayed
     const first = this.link.frameAt === null
     this.link = { ...this.link, frameAt: local }
     if (settled && (this.link.lostAt !== null || this.link.attempt > 0)) this.#caughtUp(epoch)

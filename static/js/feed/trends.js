@@ -46,10 +46,10 @@ export function marks (moment) {
   return rundown.segments.filter((segment) => segment.started_ms != null).map((segment) => ({ at: startOf(segment, rundown) ?? 0, text: authored(segment.title).text }))
 }
 
-/** @param {Moment} moment @returns {{ from: number, to: number, text: string }[]} spans in which nobody took events */
+/** @param {Moment} moment @returns {{ from: number, to: number, text: string, short: string }[]} spans in which nobody took events */
 export function gaps (moment) {
   return [...topic(moment.board, 'gaps').values()].map((gap) => ({
-    from: gap.start_ms, to: gap.end_ms, text: t('state.down_span', { from: clock(gap.start_ms, moment.zone), to: clock(gap.end_ms, moment.zone) })
+    from: gap.start_ms, to: gap.end_ms, text: t('state.down_span', { from: clock(gap.start_ms, moment.zone), to: clock(gap.end_ms, moment.zone) }), short: t('state.down')
   }))
 }
 

@@ -8,7 +8,7 @@ import { cards } from '../feed/cards.js'
 import { sessionNow, wallNow } from '../feed/clock.js'
 import { History, thinned } from '../feed/history.js'
 import { RUNNING, hold, shown } from '../feed/messages.js'
-import { newest, tablets, unread } from '../feed/receipts.js'
+import { isUnanswered, newest, tablets, unread } from '../feed/receipts.js'
 import { cue } from '../feed/rundown.js'
 import { Feed } from '../feed/socket.js'
 import { tiles } from '../feed/tiles.js'
@@ -134,7 +134,8 @@ function drawSession (now) {
 function drawMode (now) {
   const since = topic(feed.board, 'health').get('store')?.unsaved_since_ms
   shell.setMode(since != null ? 'unsaved' : now.head && now.head.kind !== 'live' ? 'drill' : '')
-  attr(find(document, '#mode'), 'title', since != null ? t('shell.unsaved', { at: clock(since, now.zone) }) : null)
+  show(find(document, '#unsaved'), since != null)
+  put(find(document, '#unsaved'), since != null ? t('shell.unsaved', { at: clock(since, now.zone) }) : '')
 }
 
 /** @param {Moment} now @param {boolean} [rows] */
@@ -251,7 +252,7 @@ function drawHost (now) {
   const last = newest(prompts)
   fillReceipts(find(document, '#receipts'), last, now.nowMs)
   fillPromptSent(find(document, '#prompt-sent'), last, now.zone)
-  show(find(document, '#prompt-withdraw'), last?.state === 'sent')
+  show(find(document, '#prompt-withdraw'), last !== null && isUnanswered(last))
   fillUnread(find(document, '#unread'), unread(prompts)[0], now.nowMs)
   drawTab('host', unread(prompts).length > 0 ? [2] : [])
 }

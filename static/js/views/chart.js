@@ -11,7 +11,7 @@
  *   writeTime: (at: number) => string, lines: readonly Line[],
  *   limit?: { value: number, text: string, below: boolean } | null,
  *   marks: readonly { at: number, text: string }[], alarms: readonly { at: number, rank: number }[],
- *   gaps: readonly { from: number, to: number, text: string }[], forecast?: ForecastModel | null, cursor: number | null
+ *   gaps: readonly { from: number, to: number, text: string, short: string }[], forecast?: ForecastModel | null, cursor: number | null
  * }} ChartModel
  */
 
@@ -34,7 +34,7 @@ function timeStep (from, to, most) {
  * @returns {{ ceiling: number, ticks: number[] }}  round numbers, three or four lines
  */
 export function scale (highest) {
-  if (!(highest > 0)) return { ceiling: 1, ticks: [0, 1] }
+  if (!(highest > 0)) return { ceiling: 1, ticks: [0] }
   const power = 10 ** Math.floor(Math.log10(highest))
   const step = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5].map((m) => m * power).find((s) => highest / s <= 3.6) ?? power * 5
   const ticks = []
@@ -156,7 +156,9 @@ function drawGaps (frame, model) {
       pen.stroke()
     }
     pen.restore()
-    if (to - from > 150) write(frame, gap.text, (from + to) / 2, frame.floor - 8, '--text-2', 'center', 14)
+    pen.font = `14px ${frame.family}`
+    const text = [gap.text, gap.short].find((words) => pen.measureText(words).width < to - from - 4)
+    if (text) write(frame, text, (from + to) / 2, frame.floor - 8, '--text-2', 'center', 14)
   }
 }
 

@@ -15,7 +15,7 @@ const charts = new WeakMap()
 /**
  * @param {HTMLElement} card
  * @param {Trend} trend
- * @param {{ marks: { at: number, text: string }[], gaps: { from: number, to: number, text: string }[], cursor: number | null, zone: string, onCursor: (at: number | null) => void }} shared
+ * @param {{ marks: { at: number, text: string }[], gaps: { from: number, to: number, text: string, short: string }[], cursor: number | null, zone: string, onCursor: (at: number | null) => void }} shared
  */
 export function fillTrend (card, trend, { marks, gaps, cursor, zone, onCursor }) {
   put(find(card, '.chart-title'), trend.title)

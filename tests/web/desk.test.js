@@ -1,0 +1,242 @@
+// Promise: the desk words what the board says and no more: old data looks old, the loudest comes first, numbers read well.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+
+import { counts, isListed, listed, loudest, markRank, pieces, promptFor, proposal, stateOf } from '../../static/js/feed/alerts.js'
+import { EMPTY, applyFrame } from '../../static/js/feed/board.js'
+import { freshness, shownAs } from '../../static/js/feed/freshness.js'
+import { History, thinned } from '../../static/js/feed/history.js'
+import { RUNNING, hold, shown } from '../../static/js/feed/messages.js'
+import { newest, receiptsOf, tablets, unread } from '../../static/js/feed/receipts.js'
+import { byUrgency, heldOrder } from '../../static/js/feed/rooms.js'
+import { cue, startOf } from '../../static/js/feed/rundown.js'
+import { byRisk, cartRate, forecast, riskiest } from '../../static/js/feed/skus.js'
+import { tiles } from '../../static/js/feed/tiles.js'
+import { extent, trends } from '../../static/js/feed/trends.js'
+import * as format from '../../static/js/format.js'
+import { authored, t, useWords } from '../../static/js/words.js'
+
+/** @import { Alert, Message, Prompt, Reading, RoomCard, Rundown, SkuRow } from '../../static/types/frames.js' */
+
+/** @param {string} language */
+const speak = (language) => {
+  const read = (/** @type {string} */ part) => JSON.parse(readFileSync(new URL(`../../app/locale/${part}.${language}.json`, import.meta.url), 'utf8'))
+  useWords(language, { ...read('common'), ...read('desk') })
+}
+speak('zh-CN')
+
+/** @param {Partial<Alert>} kept @returns {Alert} */
+const alert = (kept) => ({
+  id: 'a', rule: 'r', rule_version: '1', scope: 'session', scope_id: '', labels: {}, severity: 'P2', condition: 'firing',
+  opened_ms: 0, changed_ms: 0, version: 1, title: { 'zh-CN': '告警' }, ...kept
+})
+
+test('late and stale follow the expected interval, with floors of 5 and 15 seconds', () => {
+  const at = (/** @type {number} */ age, /** @type {number} */ every) => freshness(100_000, every, 100_000 + age)
+  assert.deepEqual([5_000, 5_001, 15_000, 15_001].map((age) => at(age, 1_000)), ['live', 'late', 'late', 'stale'])
+  assert.deepEqual([20_000, 20_001, 40_001].map((age) => at(age, 10_000)), ['live', 'late', 'stale'])
+  assert.equal(freshness(null, 1_000, 0), 'stale')
+})
+
+test('a reading is never shown as more than it is', () => {
+  /** @type {Reading} */
+  const fresh = { metric: 'viewers', scope: 'session', scope_id: '', value: 5, state: 'ok', seen_ms: 1_000, every_ms: 1_000 }
+  assert.equal(shownAs(undefined, 0), 'unknown')
+  assert.equal(shownAs(fresh, 1_000), 'live')
+  assert.equal(shownAs({ ...fresh, state: 'estimated' }, 1_000), 'estimated')
+  assert.equal(shownAs({ ...fresh, state: 'estimated' }, 90_000), 'stale')
+  assert.equal(shownAs({ ...fresh, state: 'few', value: null }, 1_000), 'few')
+  assert.equal(shownAs({ ...fresh, state: 'unknown', value: null }, 90_000), 'stale')
+  assert.equal(shownAs({ ...fresh, state: 'unknown', value: null, seen_ms: null }, 1_000), 'unknown')
+})
+
+test('alerts: worst first, then unacknowledged, then newest; an acknowledged one that ended is gone', () => {
+  const rows = [
+    alert({ id: 'old', severity: 'P2', opened_ms: 1 }), alert({ id: 'new', severity: 'P2', opened_ms: 9 }),
+    alert({ id: 'acked', severity: 'P1', acked_ms: 5, acked_by: '周敏' }), alert({ id: 'red', severity: 'P1' }),
+    alert({ id: 'back', severity: 'P2', condition: 'ended', ended_ms: 5 }), alert({ id: 'gone', condition: 'ended', acked_ms: 6 })
+  ]
+  assert.deepEqual(listed(rows).map((row) => row.id), ['red', 'acked', 'new', 'old', 'back'])
+  assert.deepEqual(listed(rows).map(stateOf), ['new', 'acked', 'new', 'new', 'back'])
+  assert.deepEqual(counts(rows), [1, 3, 0])
+  assert.equal(isListed(rows[5]), false)
+})
+
+test('the strip takes the oldest unacknowledged P1, then a P2 that still holds', () => {
+  const p2 = alert({ id: 'p2', opened_ms: 3 })
+  const back = alert({ id: 'back', condition: 'ended', ended_ms: 2, opened_ms: 1 })
+  assert.equal(loudest([p2, alert({ id: 'b', severity: 'P1', opened_ms: 9 }), alert({ id: 'a', severity: 'P1', opened_ms: 2 })])?.id, 'a')
+  assert.equal(loudest([back, p2])?.id, 'p2')
+  assert.equal(loudest([back, alert({ severity: 'P3' })]), null)
+  assert.equal(loudest([alert({ id: 'said', severity: 'P1', condition: 'ended', ended_ms: 1 })])?.id, 'said')
+})
+
+test('a draft for the host is a correction only where something was said', () => {
+  const host = { 'zh-CN': '更正' }
+  assert.equal(proposal(alert({})), null)
+  assert.equal(proposal(alert({ host })), 'tell')
+  assert.equal(proposal(alert({ host, evidence: [{ kind: 'speech', at_ms: 0 }] })), 'correct')
+})
+
+test('marks cut a text by code points, nested ones are left out', () => {
+  /** @param {number} start @param {number} end @param {string} [exempt] */
+  const mark = (start, end, exempt = '') => ({ start, end, phrase: '', category: 'health', severity: /** @type {const} */ ('block'), exempt })
+  const cut = pieces('😀天冷暖身御寒嘛', [mark(3, 5), mark(5, 7), mark(4, 5), mark(7, 99)])
+  assert.deepEqual(cut.map((piece) => piece.text), ['😀天冷', '暖身', '御寒', '嘛'])
+  assert.deepEqual(cut.map((piece) => piece.mark !== null), [false, true, true, false])
+  assert.equal(markRank(mark(0, 1)), 1)
+  assert.equal(markRank(mark(0, 1, 'allowed:x')), 0)
+})
+
+test('numbers: 万 and 亿, K and M, a true minus, the full value beside', () => {
+  assert.deepEqual(format.money(12_140_000, 'CNY'), { value: '12.14', unit: '万', full: '¥121,400.00' })
+  assert.equal(format.compact(123_456_789).unit, '亿')
+  assert.equal(format.compact(838).value, '838')
+  assert.equal(format.number(-1_234), '−1,234')
+  assert.equal(format.money(5_000, 'JPY').value, '5,000')
+  speak('en')
+  assert.deepEqual(format.money(12_140_000, 'CNY'), { value: '121.4', unit: 'K', full: '¥121,400.00' })
+  speak('zh-CN')
+})
+
+test('changes carry a sign and a shape; none is said to be level', () => {
+  const write = (/** @type {number} */ size) => format.percent(size)
+  assert.deepEqual(format.delta(0.009, write), { text: '▲ +0.9', dir: 'up' })
+  assert.deepEqual(format.delta(-0.009, write), { text: '▼ −0.9', dir: 'down' })
+  assert.deepEqual(format.delta(0.0001, write), { text: '持平', dir: 'same' })
+})
+
+test('times: minutes, hours, a shift with its sign, the room’s own zone', () => {
+  assert.deepEqual([0, 61_000, 3_600_000].map(format.duration), ['00:00', '01:01', '1:00:00'])
+  assert.deepEqual([60_000, -40_000, 0].map(format.shift), ['+1:00', '−0:40', '+0:00'])
+  assert.deepEqual([300, 2_100, 12_400, 125_000].map(format.took), ['0.3s', '2.1s', '12s', '02:05'])
+  assert.equal(format.clock(1_795_437_384_000, 'Asia/Shanghai'), '20:36:24')
+  assert.equal(format.zoneName('America/New_York', 1_795_437_384_000), 'UTC-5')
+})
+
+test('words: values, forms by number, Chinese marked where the own language is missing', () => {
+  useWords('en', { a: '{n} more {n|card|cards}' })
+  assert.deepEqual([t('a', { n: 1 }), t('a', { n: 2 }), t('b')], ['1 more card', '2 more cards', 'b'])
+  assert.deepEqual(authored({ 'zh-CN': '你好' }), { text: '你好', lang: 'zh-CN' })
+  assert.deepEqual(authored({ 'zh-CN': '你好', en: 'hello' }), { text: 'hello', lang: '' })
+  speak('zh-CN')
+})
+
+/** @param {Partial<SkuRow>} kept @returns {SkuRow} */
+const sku = (kept) => ({ sku: 's', name: 's', sellable: 100, ...kept })
+
+test('goods: sold beyond stock first, then by minutes left; off-sale ones last', () => {
+  const rows = [sku({ sku: 'calm' }), sku({ sku: 'soon', eta_min: 4 }), sku({ sku: 'over', sellable: -3 }), sku({ sku: 'off', on_sale: false, eta_min: 1 }), sku({ sku: 'later', eta_min: 40 })]
+  assert.deepEqual(byRisk(rows).map((row) => row.sku), ['over', 'soon', 'later', 'calm', 'off'])
+  assert.equal(riskiest(rows)?.sku, 'over')
+  assert.equal(riskiest([sku({ sku: 'a' }), sku({ sku: 'b', on_air: true })])?.sku, 'b')
+  assert.deepEqual(forecast(sku({ eta_min: 10, sell_rate: 60 }), 0, 15 * 60_000), { outAt: 600_000, short: 300 })
+  assert.equal(forecast(sku({ sellable: -1, eta_min: 1 }), 0, null), null)
+  assert.equal(cartRate(sku({ clicks_5m: 49, cart_adds_5m: 9 })), null)
+  assert.equal(cartRate(sku({ clicks_5m: 100, cart_adds_5m: 9 })), 0.09)
+})
+
+/** @type {Rundown} */
+const rundown = {
+  version: 1, current: 'b', shift_ms: 40_000,
+  segments: [
+    { id: 'a', title: {}, kind: 'talk', sku: '', planned_start_ms: 0, planned_length_ms: 60_000, state: 'done', started_ms: 0, ended_ms: 70_000 },
+    { id: 'b', title: {}, kind: 'talk', sku: '', planned_start_ms: 60_000, planned_length_ms: 60_000, state: 'now', started_ms: 70_000 },
+    { id: 'c', title: {}, kind: 'talk', sku: '', planned_start_ms: 120_000, planned_length_ms: 60_000, state: 'next' }
+  ]
+}
+
+test('the countdown runs into overtime, later segments move with the show', () => {
+  assert.equal(cue(rundown, 100_000).left, 30_000)
+  assert.deepEqual([cue(rundown, 145_000).over, cue(rundown, 145_000).left, cue(rundown, 145_000).done], [true, -15_000, 1])
+  assert.equal(startOf(rundown.segments[2], rundown), 160_000)
+  assert.equal(cue(undefined, 0).now, null)
+})
+
+/** @param {Partial<Prompt>} kept @returns {Prompt} */
+const prompt = (kept) => ({ id: 'p', n: 1, text: {}, level: 'normal', by: { kind: 'operator', id: '', name: '', role: 'controller' }, sent_ms: 1_000, ...kept })
+
+test('receipts count from the sending; withdrawn cards are not the newest; unread ones are told', () => {
+  const read = prompt({ n: 2, state: 'seen', receipts: [{ device: 'd', device_name: 'A', shown_ms: 1_300, seen_ms: 3_100 }] })
+  assert.deepEqual(receiptsOf(read, 20_000)[0], { shown: 300, seen: 2_100, done: null, waiting: 19_000, word: '', device: 'A' })
+  assert.equal(receiptsOf(prompt({}), 5_000)[0].shown, null)
+  assert.equal(newest([read, prompt({ n: 3, state: 'withdrawn' })])?.n, 2)
+  assert.deepEqual(unread([prompt({ n: 5, unread: true }), prompt({ n: 4, unread: true, state: 'sent' }), prompt({ n: 3, unread: true, state: 'seen' })]).map((one) => one.n), [4, 5])
+  assert.equal(promptFor([prompt({ n: 1, alert: 'x' }), prompt({ n: 2, alert: 'x', state: 'withdrawn' })], 'x')?.n, 1)
+  assert.deepEqual(tablets([{ id: 'b', name: 'B', connected: false, seen_ms: 0 }, { id: 's', name: 'A', connected: true, seen_ms: 0, simulated: true }, { id: 'a', name: 'C', connected: true, seen_ms: 0 }]).map((one) => one.id), ['a', 's', 'b'])
+})
+
+test('a held list stands still and counts what came, with what was skipped', () => {
+  /** @param {number} n @param {number} [skipped] @returns {[string, Message]} */
+  const message = (n, skipped = 0) => [String(n).padStart(12, '0'), { kind: 'comment', at_ms: n, who: '', text: `${n}`, skipped }]
+  const held = hold(new Map([message(1), message(2)]))
+  const later = new Map([message(2), message(3), message(4, 5)])
+  assert.deepEqual(shown(held, later).rows.map((row) => row.message.text), ['2', '1'])
+  assert.equal(shown(held, later).waiting, 7)
+  assert.deepEqual(shown(RUNNING, later).rows.map((row) => row.message.text), ['4', '3', '2'])
+})
+
+test('history keeps a second as a second and a gap as a gap', () => {
+  const history = new History()
+  history.load([{ metric: 'viewers', scope: 'session', scope_id: '', minute_ms: 0, values: Array.from({ length: 60 }, (_, i) => (i < 10 ? i : null)) }])
+  history.put('viewers@session', 61_000, 7)
+  const { values } = history.span('viewers@session', 8_000, 62_000)
+  assert.equal(values.length, 55)
+  assert.deepEqual([...values.slice(0, 3)], [8, 9, NaN])
+  assert.deepEqual([...values.slice(52)], [NaN, 7, NaN])
+  assert.equal(history.last('viewers@session'), 7)
+  history.put('viewers@session', 62_000, null)
+  assert.equal(history.last('viewers@session'), 7)
+  assert.deepEqual([...thinned(history.span('viewers@session', 0, 39_999), 4)], [4.5, NaN, NaN, NaN])
+})
+
+test('rooms by severity keep their order for ten seconds', () => {
+  /** @param {string} room @param {any} [worst] @returns {RoomCard} */
+  const card = (room, worst) => ({ room, name: room, platform: '', brand: '', state: 'live', worst })
+  const red = { severity: 'P1', opened_ms: 5, title: {} }
+  const calm = [card('a'), card('b')]
+  const alarmed = [card('a'), card('b', red)]
+  assert.deepEqual(byUrgency([card('a', { severity: 'P1', opened_ms: 1, acked_by: '周' }), card('b', red), { ...card('c'), state: 'none' }, card('d')]).map((one) => one.room), ['b', 'a', 'd', 'c'])
+  const kept = heldOrder({ ids: [], at: -Infinity }, calm, 1_000)
+  assert.deepEqual(heldOrder(kept, alarmed, 2_000).ids, ['a', 'b'])
+  assert.deepEqual(heldOrder(kept, alarmed, 12_000).ids, ['b', 'a'])
+})
+
+/** @returns {import('../../static/js/feed/tiles.js').Moment} the recorded moment of the sample evening */
+function recorded () {
+  const lines = readFileSync(new URL('./frames/console.ndjson', import.meta.url), 'utf8').trim().split('\n').map((line) => JSON.parse(line))
+  const board = lines.reduce((now, frame) => applyFrame(now, frame).board, EMPTY)
+  const head = board.topics.session.get('head')
+  return { board, history: new History(), nowMs: lines[lines.length - 1].now_ms, zone: head.zone, currency: head.currency, head }
+}
+
+test('six tiles say value, target, change and age, and wear the colour of their alert', () => {
+  const [viewers, rate, sales, , stock, stream] = tiles(recorded())
+  assert.deepEqual([viewers.unit, viewers.left, viewers.change?.dir, viewers.shown], ['人', '目标 800', 'down', 'live'])
+  assert.deepEqual([rate.tag, rate.rank, rate.limit], ['已恢复', 0, 0.05])
+  assert.deepEqual([sales.unit, sales.left], ['万', '目标 30万 · 35%'])
+  assert.deepEqual([stock.value, stock.unit, stock.rank, stock.left], ['9.8', '分钟', 1, '约 20:46 售罄'])
+  assert.deepEqual([stream.value, stream.left], ['3,980', '目标 4,000'])
+})
+
+test('a tile whose data stopped shows the last value and when; one without a sample shows none', () => {
+  const moment = recorded()
+  const stale = tiles({ ...moment, nowMs: moment.nowMs + 60_000 })
+  assert.deepEqual([stale[0].shown, stale[0].age, stale[0].change], ['stale', '数据停在 20:36:23', null])
+  const readings = new Map(moment.board.topics.readings)
+  const key = 'interaction_rate_5m@session'
+  readings.set(key, { .../** @type {Reading} */ (readings.get(key)), state: 'few', value: null })
+  const few = tiles({ ...moment, board: { ...moment.board, topics: { ...moment.board.topics, readings } } })[1]
+  assert.deepEqual([few.value, few.left], ['—', '样本不足：在线不到 100 人'])
+})
+
+test('the stock curve looks ahead to where it meets nought, the others end now', () => {
+  const moment = recorded()
+  moment.history.put('viewers@room:room-1', moment.nowMs, 1)
+  const [viewers, , , stock] = trends(moment, 'all', null)
+  assert.equal(viewers.to, moment.nowMs)
+  assert.ok(stock.forecast && stock.to > moment.nowMs)
+  assert.equal(stock.forecast?.outText, '售罄 20:46')
+  assert.deepEqual(extent(moment, '15m').to - extent(moment, '15m').from, 900_000)
+})

@@ -1,0 +1,418 @@
+"""Promise: the desk shows what the board says, acts with one click that can be undone, and says when it cannot."""
+
+import gzip
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+from app.domain.board import HealthRow, Message
+from app.domain.frames import Changed
+from app.domain.people import Role
+from scripts import frame_types
+from tests.web import moment
+from tests.web.dev_server import STATIC, House, served
+
+FIRST_LOAD = 150_000
+SIZES = {"wall": (1920, 1080), "laptop": (1280, 800), "phone": (390, 844)}
+CONSOLE, OVERVIEW = "/rooms/room-1", "/"
+
+
+class Stage:
+    """Runs a house in a thread of its own, so that a test can drive it and a browser at once."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.url = ""
+        self._ready = threading.Event()
+        self._portal: Any = None
+
+    def do(self, function: Any, *args: Any) -> Any:
+        """Call an async function on the house's own loop."""
+        return self._portal.call(function, *args)
+
+    def change(self, **topics: Changed) -> None:
+        self.do(self.house.console.change, topics)
+
+    def alert(self, id_: str, **kept: Any) -> Changed:
+        return Changed({id_: msgspec.structs.replace(self.house.console.board["alerts"][id_], **kept)})
+
+    def reading(self, key: str, **kept: Any) -> Changed:
+        return Changed({key: msgspec.structs.replace(self.house.console.board["readings"][key], **kept)})
+
+    @property
+    def commands(self) -> list[dict[str, Any]]:
+        return self.house.console.commands
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    stage = Stage(House(drifting=False))
+    with (
+        anyio.from_thread.start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(served(stage.house)) as url,
+    ):
+        stage._portal, stage.url = portal, url
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Path) -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1920, "height": 1080}, locale="zh-CN")
+    context.set_default_timeout(10_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def page(context: BrowserContext, complaints: list[str]) -> Page:
+    """A page that notes every error, among them what the content policy stops."""
+    page = context.new_page()
+    page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return page
+
+
+@pytest.fixture
+def console(stage: Stage, page: Page) -> Page:
+    page.goto(stage.url + CONSOLE)
+    expect(alert_row(page, "a-warm")).to_be_visible()
+    return page
+
+
+def alert_row(page: Page, id_: str) -> Locator:
+    return page.locator(f'#alert-list [data-key="{id_}"]')
+
+
+def tile(page: Page, id_: str) -> Locator:
+    return page.locator(f'[data-tile="{id_}"]')
+
+
+def last_command(stage: Stage, page: Page) -> dict[str, Any]:
+    page.wait_for_function("() => !document.querySelector('[data-pending]')")
+    return stage.commands[-1]
+
+
+def test_the_types_of_frames_are_what_their_generator_writes() -> None:
+    assert frame_types.main(["--check"]) == 0, "run: python -m scripts.frame_types"
+
+
+def test_the_recorded_moment_is_what_its_generator_writes() -> None:
+    recording = b"\n".join(moment.recorded_frames()) + b"\n"
+    assert recording == moment.RECORDING.read_bytes(), "run: python -m tests.web.moment"
+
+
+def test_the_console_shows_the_board_without_a_complaint(console: Page, complaints: list[str]) -> None:
+    expect(tile(console, "viewers").locator(".tile-figure")).to_have_text(re.compile(r"^8\d\d$"))
+    expect(tile(console, "stock")).to_have_attribute("data-p", "1")
+    expect(console.locator("#strip-text")).to_contain_text("主播说「暖身御寒」")
+    expect(console.locator("#cue-item")).to_have_text("小坛礼盒")
+    expect(console.locator("#cue-count")).to_have_text(re.compile(r"^15:\d\d$"))
+    expect(console.locator("#mirror-cue")).to_have_text("礼盒库存紧张，先讲单瓶装")
+    expect(console.locator("#mode")).to_have_text("演练")
+    expect(console.locator("#sku-rows tr")).to_have_count(7)
+    expect(console.locator("#counts b")).to_have_text(["1", "1", "1"])
+    assert complaints == []
+
+
+def test_a_phrase_is_marked_and_an_allowed_one_says_why(console: Page) -> None:
+    said = alert_row(console, "a-warm").locator(".alert-why")
+    expect(said.locator('.hit[data-p="1"]')).to_have_text(["暖身", "御寒"])
+    expect(said).to_contain_text("食品安全法第七十三条")
+    allowed = console.locator("#messages .comment", has_text="最后一分钟")
+    expect(allowed.locator('.hit[data-p="0"]')).to_have_text("最后一分钟")
+    expect(allowed.locator(".comment-rule")).to_have_text("放行 · 常用语")
+
+
+def test_a_reading_moves_its_tile_and_says_when_it_stopped(stage: Stage, console: Page) -> None:
+    stage.change(readings=stage.reading("viewers@session", value=912.0, seen_ms=stage.house.console.now))
+    expect(tile(console, "viewers").locator(".tile-figure")).to_have_text("912")
+    stage.change(readings=stage.reading("viewers@session", seen_ms=stage.house.console.now - 40_000))
+    expect(tile(console, "viewers")).to_have_attribute("data-state", "stale")
+    expect(tile(console, "viewers").locator(".tile-age")).to_contain_text("数据停在")
+    few = stage.reading("interaction_rate_5m@session", state="few", value=None, seen_ms=stage.house.console.now)
+    stage.change(readings=few)
+    expect(tile(console, "interaction_rate_5m")).to_contain_text("样本不足")
+    expect(tile(console, "interaction_rate_5m").locator(".tile-figure")).to_have_text("—")
+
+
+def test_an_acknowledgement_carries_a_key_and_what_was_seen_and_can_be_undone(stage: Stage, console: Page) -> None:
+    row = alert_row(console, "a-warm")
+    row.locator(".alert-ack").click()
+    expect(row).to_have_attribute("data-state", "acked")
+    command = last_command(stage, console)
+    assert command["path"] == f"sessions/{moment.SESSION}/alerts/a-warm/ack"
+    assert command["body"] == {"expects": 1}
+    assert re.fullmatch(r"[0-9a-f-]{32,36}", command["key"])
+    expect(console.locator("#strip")).to_be_hidden()
+    console.locator("#toasts button", has_text="撤销").click()
+    expect(row).to_have_attribute("data-state", "new")
+    again = last_command(stage, console)
+    assert again["path"].endswith("a-warm/unack")
+    assert again["body"] == {"expects": 2}
+    assert again["key"] != command["key"]
+
+
+def test_a_recovered_alert_stays_until_it_is_acknowledged(console: Page) -> None:
+    row = alert_row(console, "a-rate")
+    expect(row).to_contain_text("已恢复未确认")
+    row.locator(".alert-ack").click()
+    expect(row).to_have_count(0)
+
+
+def test_a_correction_goes_to_the_host_as_urgent_and_its_receipt_comes_to_the_row(stage: Stage, console: Page) -> None:
+    row = alert_row(console, "a-warm")
+    row.locator(".alert-fix", has_text="发更正").click()
+    expect(row.locator(".alert-fix")).to_have_text("更正已发")
+    body = last_command(stage, console)["body"]
+    assert (body["level"], body["alert"]) == ("urgent", "a-warm")
+    assert body["text"]["zh-CN"] == "更正：酒不能御寒，请理性饮酒"
+    expect(console.locator("#mirror")).to_have_attribute("data-urgent", "")
+    expect(console.locator("#mirror-cue")).to_have_text("更正：酒不能御寒，请理性饮酒")
+    expect(row.locator(".alert-note")).to_contain_text("送达 0.2s")
+
+
+def test_a_refusal_is_said_in_words_and_nothing_is_pretended(stage: Stage, console: Page) -> None:
+    stage.house.refuse = {"code": "stale", "detail": "expected 1, found 2"}
+    row = alert_row(console, "a-warm")
+    row.locator(".alert-ack").click()
+    expect(console.locator("#toasts")).to_contain_text("刚刚有人改过")
+    expect(row).to_have_attribute("data-state", "new")
+    expect(row.locator(".alert-ack")).to_be_enabled()
+
+
+def test_free_text_is_bounded_counted_and_sent(stage: Stage, console: Page) -> None:
+    field = console.locator("#prompt-text")
+    field.press_sequentially("讲" * 62, delay=0)
+    expect(field).to_have_value("讲" * 60)
+    expect(console.locator("#prompt-n")).to_have_text("60/60")
+    field.fill("报一下产地")
+    console.locator("#prompt-urgent").click()
+    field.press("Control+Enter")
+    expect(field).to_have_value("")
+    assert last_command(stage, console)["body"] == {"text": {"zh-CN": "报一下产地"}, "level": "urgent"}
+
+
+def test_keys_act_outside_fields_only(stage: Stage, console: Page) -> None:
+    console.locator("#prompt-text").press("a")
+    assert stage.commands == []
+    console.locator("#prompt-text").fill("")
+    console.locator("#main").focus()
+    console.keyboard.press("Alt+3")
+    expect(console.locator("#toasts")).to_contain_text("已发送")
+    assert last_command(stage, console)["body"]["quick"] == "3"
+    console.keyboard.press(" ")
+    expect(console.locator("#messages-note")).to_have_text("已暂停 +0")
+    stage.change(messages=Changed({f"{400:012d}": Message("comment", stage.house.console.now, "新**", "拍了")}))
+    expect(console.locator("#messages-note")).to_have_text("已暂停 +1")
+    expect(console.locator("#messages")).not_to_contain_text("新**")
+    console.keyboard.press("a")
+    expect(alert_row(console, "a-warm")).to_have_attribute("data-state", "acked")
+    console.keyboard.press("?")
+    expect(console.locator("#keys")).to_be_visible()
+    console.keyboard.press("Escape")
+    expect(console.locator("#keys")).to_be_hidden()
+
+
+def test_the_rundown_moves_by_button_and_by_key_after_a_question(stage: Stage, console: Page) -> None:
+    console.locator("#cue-next").click()
+    expect(console.locator("#cue-item")).to_have_text("溯源")
+    assert last_command(stage, console)["body"] == {"expects": 4}
+    console.locator("#main").focus()
+    console.keyboard.press("]")
+    expect(console.locator("#sure-title")).to_contain_text("品鉴小酒")
+    console.locator("#sure-yes").click()
+    expect(console.locator("#cue-item")).to_have_text("品鉴小酒")
+
+
+def test_the_end_of_a_session_must_be_held(stage: Stage, console: Page) -> None:
+    console.locator("#cue-end").click()
+    console.locator("#cue-end").click(delay=200)
+    assert stage.commands == []
+    console.locator("#cue-end").click(delay=800)
+    expect(console.locator("#toasts")).to_contain_text("这一场已结束")
+    assert last_command(stage, console)["path"] == f"sessions/{moment.SESSION}/end"
+
+
+def test_a_cut_shows_at_once_stops_the_buttons_and_heals_by_itself(stage: Stage, console: Page) -> None:
+    stage.house.console.closed = True
+    stage.do(stage.house.console.cut, 1013)
+    expect(console.locator("#link")).to_have_attribute("data-state", "reconnecting")
+    expect(alert_row(console, "a-warm").locator(".alert-ack")).to_be_disabled()
+    expect(console.locator("#link-note")).to_be_visible()
+    stage.change(messages=Changed({f"{400:012d}": Message("comment", stage.house.console.now, "补**", "断线时来的")}))
+    stage.house.console.closed = False
+    console.locator("#link-retry").click()
+    expect(console.locator("#link")).to_have_attribute("data-state", "live")
+    expect(console.locator("#toasts")).to_contain_text("已连上")
+    expect(console.locator("#messages .comment").first).to_contain_text("断线时来的")
+    expect(alert_row(console, "a-warm").locator(".alert-ack")).to_be_enabled()
+
+
+def test_a_store_that_does_not_answer_is_said_on_the_page(stage: Stage, console: Page) -> None:
+    stage.change(health=Changed({"store": HealthRow(stage.house.console.wall)}))
+    expect(console.locator("#mode")).to_have_text("未保存")
+    expect(console.locator("#unsaved")).to_contain_text("数据库无响应")
+
+
+def test_a_tablet_is_paired_by_code_and_picture(stage: Stage, console: Page, complaints: list[str]) -> None:
+    console.locator("#pair").click()
+    expect(console.locator("#pair-code")).to_have_text("402 817")
+    expect(console.locator("#pair-left")).to_have_text(re.compile(r"^0[45]:\d\d 后失效$"))
+    assert console.locator("#pair-qr").evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    assert complaints == []
+
+
+def test_who_only_reads_is_shown_no_button_that_acts(stage: Stage, page: Page) -> None:
+    stage.house.role = Role.VIEWER
+    page.goto(stage.url + CONSOLE)
+    expect(alert_row(page, "a-warm")).to_be_visible()
+    assert page.locator("[data-cmd]:visible").count() == 0
+    expect(page.locator("#compose")).to_be_hidden()
+    page.keyboard.press("a")
+    assert stage.commands == []
+
+
+def test_who_is_not_signed_in_is_sent_to_the_door(stage: Stage, page: Page) -> None:
+    stage.house.role = None
+    response = page.request.get(stage.url + CONSOLE, max_redirects=0)
+    assert response.status == 303
+    assert response.headers["location"] == "/login?next=%2Frooms%2Froom-1"
+
+
+def test_a_room_without_a_session_offers_to_start_one(stage: Stage, page: Page) -> None:
+    stage.house.console.board, stage.house.console.session = {}, ""
+    page.goto(stage.url + CONSOLE)
+    page.locator("#cue-start").click()
+    assert last_command(stage, page) | {"key": ""} == {"path": "sessions", "body": {"room": "room-1"}, "key": ""}
+
+
+def test_the_overview_says_which_room_why_and_since_when(stage: Stage, page: Page, complaints: list[str]) -> None:
+    page.goto(stage.url + OVERVIEW)
+    rooms = page.locator("#rooms > li")
+    expect(rooms).to_have_count(12)
+    worst = rooms.nth(0)
+    expect(worst.locator(".room")).to_have_attribute("data-p", "1")
+    expect(worst.locator(".room-worst")).to_contain_text("主播说「暖身御寒」")
+    expect(worst.locator(".room-age")).to_have_text(re.compile(r"已 00:\d\d · 未确认"))
+    expect(worst.locator("dd")).to_have_text(["838", "12.14万", "5.8%", "46"])
+    expect(rooms.nth(1).locator(".room")).to_have_attribute("data-state", "stale")
+    expect(rooms.nth(11)).to_contain_text("未开播")
+    expect(page.locator("#rail .alert")).to_have_count(4)
+    page.locator('[data-order="worst"]').click()
+    expect(page.locator("#rooms .room-no")).to_have_text(["1", "2", "3", "5", *"46789", "10", "11", "12"])
+    page.locator("#rail .alert-ack").first.click()
+    assert last_command(stage, page)["path"] == "sessions/s-1/alerts/a-warm/ack"
+    page.locator("#rooms .room-start:visible").first.click()
+    assert last_command(stage, page)["body"] == {"room": "room-11"}
+    assert complaints == []
+
+
+@pytest.mark.parametrize("path", [CONSOLE, OVERVIEW])
+@pytest.mark.parametrize("language", ["zh-CN", "en"])  # zh-TW is as long as zh-CN
+@pytest.mark.parametrize("size", SIZES)
+def test_it_fits_and_reads_in_every_size_and_language(
+    stage: Stage, page: Page, path: str, language: str, size: str, complaints: list[str]
+) -> None:
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    for theme in ("dark", "light"):
+        page.goto(f"{stage.url}{path}?lang={language}&theme={theme}")
+        expect(page.locator("#strip")).to_be_visible()
+        assert page.evaluate(SIDEWAYS) <= 0
+        assert page.evaluate(SMALL_HANZI) == []
+        assert page.evaluate(SMALL_TARGETS) == []
+        assert page.evaluate(UNNAMED) == []
+        assert page.evaluate(KEYS_LEFT) == []
+        assert page.evaluate(FAINT) == []
+    if size == "wall":
+        assert page.evaluate("document.documentElement.scrollHeight - innerHeight") <= 0
+    assert complaints == []
+
+
+def test_live_updates_move_nothing(stage: Stage, page: Page) -> None:
+    page.add_init_script(
+        "window.shift = 0; new PerformanceObserver(list => list.getEntries().forEach(one => window.shift += one.value))"
+        ".observe({type: 'layout-shift', buffered: true})"
+    )
+    page.goto(stage.url + CONSOLE)
+    expect(page.locator("#strip")).to_be_visible()
+    page.wait_for_timeout(500)
+    before = page.evaluate("window.shift")
+    for number in range(8):
+        stage.change(
+            readings=stage.reading("viewers@session", value=900.0 + number * 77, seen_ms=stage.house.console.now),
+            messages=Changed(
+                {f"{500 + number:012d}": Message("comment", stage.house.console.now, "新**", "拍了" * number)}
+            ),
+        )
+        page.wait_for_timeout(150)
+    page.wait_for_timeout(1_000)
+    assert page.evaluate("window.shift") - before < 0.02
+
+
+def test_the_first_load_is_small() -> None:
+    files = [*(STATIC / "css").glob("[!hl]*.css"), *(STATIC / "js").rglob("*.js")]
+    assert sum(len(gzip.compress(path.read_bytes())) for path in files) < FIRST_LOAD
+
+
+SEEN = "one => one.checkVisibility({visibilityProperty: true}) && one.getBoundingClientRect().width > 2"
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+SMALL_HANZI = f"""() => {{
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = []
+  while (walker.nextNode()) {{
+    const element = walker.currentNode.parentElement
+    if (!/[\\u3400-\\u9fff]/.test(walker.currentNode.data) || !({SEEN})(element)) continue
+    if (parseFloat(getComputedStyle(element).fontSize) < 14) found.push(walker.currentNode.data)
+  }}
+  return found
+}}"""
+SMALL_TARGETS = f"""[...document.querySelectorAll('button, summary, select, [role=tab]')].filter({SEEN})
+  .filter(one => {{ const box = one.getBoundingClientRect(); return box.height < 24 || box.width < 24 }})
+  .map(one => one.outerHTML.slice(0, 120))"""
+UNNAMED = f"""[...document.querySelectorAll('button, a[href], input, select, canvas, [role=img], progress')]
+  .filter({SEEN}).filter(one => !(one.ariaLabel || one.textContent.trim() || one.labels?.length))
+  .map(one => one.outerHTML.slice(0, 120))"""
+KEYS_LEFT = f"""[...document.querySelectorAll('body *')].filter({SEEN})
+  .filter(one => one.children.length === 0 && one.tagName !== 'SCRIPT')
+  .map(one => one.textContent.trim()).filter(text => /^[a-z]+(\\.[a-z0-9_]+)+$/.test(text) || /[{{}}]/.test(text))"""
+FAINT = f"""() => {{
+  const parse = colour => (colour.match(/[\\d.]+/g) ?? []).map(Number)
+  const light = ([r, g, b]) => [r, g, b].map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0)
+  const behind = element => {{
+    for (let one = element; one; one = one.parentElement) {{
+      const colour = parse(getComputedStyle(one).backgroundColor)
+      if (colour.length === 3 || colour[3] === 1) return colour
+    }}
+    return parse(getComputedStyle(document.documentElement).backgroundColor)
+  }}
+  const found = new Set()
+  for (const element of document.querySelectorAll('body *')) {{
+    const own = [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim())
+    if (!own || !({SEEN})(element) || element.closest('[disabled], .sr, .skip')) continue
+    const ink = light(parse(getComputedStyle(element).color)), paper = light(behind(element))
+    const ratio = (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05)
+    if (ratio < 4.5) found.add([element.className, element.textContent.trim().slice(0, 20), ratio.toFixed(2)].join(' '))
+  }}
+  return [...found]
+}}"""
