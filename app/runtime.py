@@ -1,13 +1,12 @@
 """The running process: builds each part once and is the only place that picks an implementation.
 
-Start: database (with its migrations), rules and lexicon, workspaces, directory, worker, pump. Stop: the other way round,
-with what waits committed first.
+Start: workspaces, directory, worker, pump. Stop: the other way round, with what waits committed first.
 """
 
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import partial
 
 import structlog
@@ -16,7 +15,6 @@ from app import __version__
 from app.access.access import Access
 from app.bus.memory import MemoryFrameLog, MemorySessionLog
 from app.clock import Clock, SystemClock
-from app.delivery.pump import Pump
 from app.domain.board import DeviceRow
 from app.domain.frames import Hello
 from app.domain.people import Clearance
@@ -27,11 +25,13 @@ from app.instants import Instant
 from app.intake.desk import Desk
 from app.intake.directory import Directory, Recipe
 from app.intake.door import Door
+from app.intake.recipe import Fallback
 from app.intake.seal import Seal
 from app.intake.tally import Tally
 from app.realtime.hub import Clocked, Hub, View
-from app.realtime.overview import EVERY_BRAND, Overview
+from app.realtime.overview import EVERY_BRAND, Overview, overview_view
 from app.realtime.restore import Restorer
+from app.realtime.sockets import Sockets
 from app.realtime.viewers import Followed, Sink, Viewer
 from app.realtime.worker import Note, Worker
 from app.settings import Settings
@@ -44,7 +44,6 @@ from app.workspace.plan import Levels, plan_session
 log = structlog.get_logger()
 
 OVERVIEW_EVERY_S = 1.0
-TALLY_EVERY_S = 5.0
 
 
 class Catalogue:
@@ -72,7 +71,7 @@ class Catalogue:
         """What the top bar calls this installation."""
         return " · ".join(each.name for each in self._workspaces)
 
-    def rooms(self) -> Iterable[Room]:
+    def rooms(self) -> list[Room]:
         return [room for each in self._workspaces for room in each.rooms]
 
     def room(self, room_id: str) -> Room | None:
@@ -85,9 +84,7 @@ class Catalogue:
                 return each
         return self.all()
 
-    def plan(
-        self, workspace: Workspace, room_id: str, kind: SessionKind, levels: Levels, now_ms: int
-    ) -> SessionPlan:
+    def plan(self, workspace: Workspace, room_id: str, kind: SessionKind, levels: Levels, now_ms: int) -> SessionPlan:
         """Plan a session of a room from the workspace it belongs to, whatever joined view was asked."""
         return plan_session(self.of_room(room_id), room_id, kind, levels, now_ms)
 
@@ -127,7 +124,9 @@ class Runtime:
             tally=self.tally,
         )
         self.desk = Desk(log=self.log, store=store, directory=self.directory, clock=self.clock)
-        self.access = Access(store=store, clock=self.clock, settings=settings)
+        self.access = Access(store=store, clock=self.clock)
+        self.sockets = Sockets()
+        self.access.revocations.listen(self.sockets.revoke)
         self.hub = Hub(self.frames)
         self.worker = Worker(
             store=store,
@@ -136,13 +135,6 @@ class Runtime:
             clock=self.clock,
             restorer=Restorer(store, build=self.build),
         )
-        self.pump = Pump(
-            store=store,
-            clock=self.clock,
-            channel=self.catalogue.channel,
-            on_change=self.worker.note_delivery,
-            allow_private=settings.allow_private_webhooks,
-        )
         self._overviews: dict[str, Overview] = {}
         self._epoch = 0
         self._consoles: dict[str, int] = {}
@@ -150,25 +142,27 @@ class Runtime:
         self._tasks: list[asyncio.Task[None]] = []
         self.failed: asyncio.Event = asyncio.Event()
         self.draining = False
+        self.address = settings.public_url
+        """How people reach this server; known once it listens."""
+        self.fallbacks: tuple[Fallback, ...] = ()
+        """Rule files or a lexicon that are broken, while their last accepted version runs."""
 
     # Life.
 
-    async def start(self) -> None:
+    async def start(self, fallbacks: Sequence[Fallback] = ()) -> None:
         """Load what is known and start the tasks. Returns when the open sessions are in memory."""
+        self.fallbacks = tuple(fallbacks)
         await self.catalogue.load()
         await self.directory.load()
         self._epoch = await self.store.read(newest_fence)
         self.worker.listen(self._note)
         self._run(self.worker.run(), "worker")
-        self._run(self.pump.run(), "pump")
         self._run(self._watch_overviews(), "overview")
-        self._run(self._keep_tally(), "tally")
 
     async def stop(self) -> None:
         """Commit what waits, then let go of everything."""
         self.draining = True
         await self.worker.stop()
-        await self.pump.stop()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -176,8 +170,8 @@ class Runtime:
                 await task
         await self.store.close()
 
-    def _run(self, work: "asyncio._CoroutineLike[None]", name: str) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work, name=name)  # type: ignore[arg-type]
+    def _run(self, work: Coroutine[None, None, None], name: str) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work, name=name)
         task.add_done_callback(self._ended)
         self._tasks.append(task)
 
@@ -188,8 +182,6 @@ class Runtime:
 
     def _note(self, note: Note) -> None:
         self.directory.note(note.session, note.state, note.clock, note.now_ms)
-        if any(row.state == "waiting" for row in note.effects.deliveries) or note.effects.cancels:
-            self.pump.wake()
 
     # What a page shows besides its board.
 
@@ -239,6 +231,16 @@ class Runtime:
         )
         return Followed(view, hello)
 
+    def follow_session(self, session: str, clearance: Clearance) -> Followed:
+        """One session for good."""
+        hello = Hello(session=session, build=self.build, wall_ms=self.clock.now())
+        return Followed(View(session, "control", clearance), hello)
+
+    def follow_overview(self, brand: str, clearance: Clearance) -> Followed:
+        """The rooms of a brand, or all of them."""
+        hello = Hello(session="overview", build=self.build, wall_ms=self.clock.now())
+        return Followed(overview_view(brand or EVERY_BRAND, clearance), hello)
+
     def _clocked(self, view: View) -> Clocked:
         wall = self.clock.now()
         session = self.directory.known(view.of)
@@ -247,16 +249,16 @@ class Runtime:
         return Clocked(session.clock.at(wall), wall, session.clock.rate)
 
     @contextlib.contextmanager
-    def console(self, session: str) -> AsyncIterator[None]:  # type: ignore[misc]  # a plain context manager
-        """While a console of the session is open."""
-        self._consoles[session] = self._consoles.get(session, 0) + 1
+    def console(self, room: str) -> Iterator[None]:
+        """While a console of the room is open."""
+        self._consoles[room] = self._consoles.get(room, 0) + 1
         try:
             yield
         finally:
-            self._consoles[session] -= 1
+            self._consoles[room] -= 1
 
     def console_open(self) -> bool:
-        """Whether anybody watches a console of any session."""
+        """Whether anybody watches the console of any room."""
         return any(self._consoles.values())
 
     def tablet_here(self, room: str, device: str, name: str, change: int) -> None:
@@ -302,10 +304,6 @@ class Runtime:
         for brand, overview in self._overviews.items():
             overview.touch()
             await self.hub.tell(f"overview:{brand}", overview, self.clock.now())
-
-    async def _keep_tally(self) -> None:
-        while True:
-            await asyncio.sleep(TALLY_EVERY_S)
 
 
 async def seal_key(store: Store, now: Instant) -> bytes:

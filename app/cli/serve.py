@@ -1,0 +1,221 @@
+"""`cueroom serve` and `cueroom demo`: the control room in one process, until it is told to stop."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Final, TextIO
+
+import structlog
+import uvicorn
+
+from app import __version__
+from app.bus.owner import hold_database, hold_folder
+from app.clock import SystemClock
+from app.errors import ControlRoomError, Unavailable
+from app.intake.recipe import find_recipe
+from app.main import build
+from app.runtime import Runtime, seal_key
+from app.settings import Settings
+from app.store.database import Store, normalised
+from app.store.migrate import upgrade
+
+TRY_FOR_S: Final = 30
+GRACE_S: Final = 5
+log = structlog.get_logger()
+
+Beside = Callable[[Runtime], Awaitable[None]]
+"""What runs beside the server while it is up: the sample's driver."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The options that `serve` and `demo` share."""
+    parser.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=None, help="port to listen on (default 8060)")
+    parser.add_argument(
+        "--role",
+        choices=("all", "web", "worker", "pump"),
+        default="all",
+        help="which part of the control room this process is (only `all` without Redis)",
+    )
+
+
+def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Beside | None = None) -> int:
+    """Run until SIGTERM or Ctrl-C. Exit 1 with one line when it cannot start."""
+    if args.role != "all":
+        sys.stderr.write(
+            f"cueroom: --role {args.role} needs the Redis mode, which this release does not have; use --role all\n"
+        )
+        return 1
+    logged()
+    changed = {name: value for name, value in (("host", args.host), ("port", args.port)) if value is not None}
+    settings = settings.model_copy(update=changed)
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with hold_folder(settings.data):
+            return asyncio.run(_serve(settings, out, beside))
+    except KeyboardInterrupt:
+        return 0
+    except ControlRoomError as refusal:
+        sys.stderr.write(f"cueroom: {refusal.detail}\n")
+        return 1
+
+
+async def _serve(settings: Settings, out: TextIO, beside: Beside | None) -> int:
+    await _migrated(settings)
+    async with _held(settings):
+        store = await Store.open(settings.database)
+        clock = SystemClock()
+        recipe, fallbacks = await find_recipe(store, settings.data, clock.now(), __version__)
+        runtime = Runtime(settings, store, recipe, await seal_key(store, clock.now()), clock=clock)
+        for fallback in fallbacks:
+            sys.stderr.write(f"cueroom: the {fallback.kind} are broken, the last accepted ones run: {fallback.fault}\n")
+        await runtime.start(fallbacks)
+        try:
+            return await _listen(settings, runtime, out, beside)
+        finally:
+            await runtime.stop()
+
+
+async def _migrated(settings: Settings) -> None:
+    """Bring the database to this program's shape; wait up to 30 s for one that does not answer, with a line a try."""
+    began = asyncio.get_running_loop().time()
+    while True:
+        try:
+            return await asyncio.to_thread(upgrade, settings.database)
+        except Unavailable as refusal:
+            waited = asyncio.get_running_loop().time() - began
+            if waited >= TRY_FOR_S:
+                raise Unavailable(f"the database did not answer for {TRY_FOR_S} s: {refusal.detail}") from None
+            sys.stderr.write(f"cueroom: waiting for the database ({refusal.detail}), {waited:.0f} s\n")
+            await asyncio.sleep(2)
+
+
+@contextlib.asynccontextmanager
+async def _held(settings: Settings) -> AsyncIterator[None]:
+    """On PostgreSQL the database itself is held too: the lock file says nothing to another machine."""
+    url = normalised(settings.database)
+    if url.get_backend_name() == "postgresql":
+        async with hold_database(url):
+            yield
+    else:
+        yield
+
+
+async def _listen(settings: Settings, runtime: Runtime, out: TextIO, beside: Beside | None) -> int:
+    config = uvicorn.Config(
+        build(runtime),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        ws="websockets-sansio",
+        ws_max_size=4_096,
+        ws_per_message_deflate=False,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = uvicorn.Server(config)
+    listening = config.bind_socket() if settings.port == 0 else _bound(settings)
+    port = listening.getsockname()[1]
+    await _announce(settings, port, runtime, out)
+    tasks = [asyncio.create_task(server.serve([listening]), name="server")]
+    if beside is not None:
+        tasks.append(asyncio.create_task(_named(beside(runtime)), name="beside"))
+    failed = asyncio.create_task(runtime.failed.wait(), name="failed")
+    try:
+        done, _ = await asyncio.wait({*tasks, failed}, return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {failed}:
+            if task is not tasks[0]:
+                task.result()
+        if failed in done:
+            log.critical("stopping", reason="a part of the control room died; see the line before")
+            return 1
+        return 0
+    finally:
+        runtime.draining = True
+        server.should_exit = True
+        for task in (*tasks[1:], failed):
+            task.cancel()
+        await asyncio.gather(*tasks, failed, return_exceptions=True)
+
+
+async def _named(work: Awaitable[None]) -> None:
+    await work
+
+
+def _bound(settings: Settings) -> socket.socket:
+    """Listen, or say in one line why not."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as fault:
+        listening.close()
+        raise ControlRoomError(
+            f"cannot listen on {settings.host}:{settings.port}: {fault.strerror}; choose another --port"
+        ) from None
+    return listening
+
+
+async def _announce(settings: Settings, port: int, runtime: Runtime, out: TextIO) -> None:
+    addresses = [f"http://{'127.0.0.1' if settings.host in ('0.0.0.0', '::') else settings.host}:{port}"]  # noqa: S104
+    if settings.host in ("0.0.0.0", "::"):  # noqa: S104  compared, not bound
+        addresses.append(f"http://{_lan_address()}:{port}")
+    runtime.address = settings.public_url or addresses[-1]
+    secret = await runtime.access.people.first_admin_link()
+    out.write(f"Cueroom 控台 {__version__}\n")
+    for address in addresses:
+        if secret is None:
+            out.write(f"  {address}\n")
+        else:
+            out.write(
+                f"  Open once, within 10 minutes, to become the administrator:\n  {address}/first?token={secret}\n"
+            )
+    out.flush()
+
+
+def _lan_address() -> str:
+    """The address by which others in the network reach this machine; no packet is sent to find it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # a documentation address: only the routing table is asked
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def logged() -> None:
+    """One JSON line an event on stderr; uvicorn's and our own alike."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+
+
+def ignore_hangup() -> None:
+    """A terminal that goes away does not end a broadcast's control room."""
+    with contextlib.suppress(ValueError, AttributeError):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def data_of(args: argparse.Namespace, settings: Settings) -> Settings:
+    """The settings with the data folder of the command line, when it names one."""
+    folder = getattr(args, "data", None)
+    return settings if folder is None else settings.model_copy(update={"data": Path(folder)})

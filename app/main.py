@@ -1,0 +1,50 @@
+"""The application: every route and page over one runtime. Built by the command line and by tests alike."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from app import __version__
+from app.routers import stream
+from app.routers.api import Front, install_api
+from app.routers.host_pages import host_pages
+from app.routers.house import House
+from app.routers.pages import desk_pages
+from app.runtime import Runtime
+
+STATIC = Path(__file__).resolve().parent.parent / "static"
+
+
+class Static(StaticFiles):
+    """Our own files, asked again each time whether they changed: a new build must not meet old modules."""
+
+    def file_response(self, *args: object, **kwargs: object) -> Response:
+        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they came
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        return await super().get_response(path, scope)
+
+
+def build(runtime: Runtime) -> Front:
+    """Return the ASGI application over a runtime that has been, or will be, started by its caller."""
+    app = FastAPI(
+        title="Cueroom 控台",
+        version=__version__,
+        summary="A real-time control room for livestream commerce",
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+    )
+    app.state.runtime = runtime
+    install_api(app)
+    house = House(runtime.access, runtime.catalogue)
+    app.include_router(stream.router)
+    app.include_router(desk_pages(house))
+    app.include_router(host_pages(house))
+    app.mount("/static", Static(directory=STATIC), name="static")
+    return Front(app, runtime, runtime.door)
