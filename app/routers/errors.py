@@ -1,6 +1,7 @@
 """The one table from refusals to statuses, and problem documents (RFC 9457) in the reader's language."""
 
 import math
+import traceback
 from typing import Any, Final
 
 import msgspec
@@ -101,6 +102,12 @@ def problem(error: ControlRoomError, language: Language) -> Response:
     return Response(body, status_of(error), headers, PROBLEM)
 
 
+def story(error: BaseException) -> str:
+    """Return where a mistake happened, for the log: no message and no values, which may be somebody's secrets."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{type(error).__name__}\n{frames}"
+
+
 def install(app: FastAPI) -> None:
     """Let every refusal find its status here; nothing else catches them."""
     app.add_exception_handler(ControlRoomError, _refused)
@@ -130,5 +137,5 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    log.error("request_failed", path=request.url.path, exc_info=error)
+    log.error("request_failed", path=request.url.path, trace=story(error))
     return problem(Broken("something unexpected happened; it is in the log"), language_of(request))

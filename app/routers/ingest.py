@@ -16,7 +16,7 @@ from app.errors import ControlRoomError
 from app.intake.batch import Form
 from app.intake.door import Door, Source
 from app.intake.refusals import BodyTooBig, UnsupportedMediaType
-from app.routers.errors import Broken, MethodNotAllowed, problem
+from app.routers.errors import Broken, MethodNotAllowed, problem, story
 from app.routers.words import language_of
 from app.store.tokens import TokenRow
 
@@ -46,8 +46,8 @@ class Ingest:
             await self._refuse(refusal, scope, receive, send)
         except ClientGone:
             return
-        except Exception:
-            log.exception("ingest_failed")
+        except Exception as error:
+            log.error("ingest_failed", trace=story(error))
             await self._refuse(Broken("something unexpected happened; it is in the log"), scope, receive, send)
 
     async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -114,13 +114,13 @@ async def test_an_instant_outside_the_bounds_is_refused(house: House, occurred_m
 
 async def test_the_very_bounds_are_taken(house: House) -> None:
     records = [house.record() | {"occurred_ms": NOON - 7 * DAY}, house.record() | {"occurred_ms": NOON + 120_000}]
-    records.append(house.record("comment", text="长" * 2_000, user={"id": "u" * 128, "name": "王小明"}) | {"id": "i" * 128})
+    records.append(
+        house.record("comment", text="长" * 2_000, user={"id": "u" * 128, "name": "王小明"}) | {"id": "i" * 128}
+    )
     assert (await house.post(*records)).refused == []
 
 
-@pytest.mark.parametrize(
-    ("room", "code"), [("nowhere", "unknown_room"), ("tea-dy", "room_not_allowed")]
-)
+@pytest.mark.parametrize(("room", "code"), [("nowhere", "unknown_room"), ("tea-dy", "room_not_allowed")])
 async def test_a_room_that_is_not_the_tokens_is_refused(house: House, room: str, code: str) -> None:
     assert await only_refusal(house, house.record(room=room)) == (code, "room")
 
@@ -141,7 +141,13 @@ async def test_a_broken_line_costs_itself_only_but_no_json_at_all_is_no_batch(ho
     good = msgspec.json.encode(house.record())
     answer = await house.door.take(WINE, good + b"\n{oops\n" + good, "lines")
     assert [(each.index, each.code) for each in answer.refused] == [(1, "not_json")]
-    for body, form in ((b"oops\noops", "lines"), (b"oops", "json"), (b'{"a":', "json"), (b"17", "json"), (b'"x"', "json")):
+    for body, form in (
+        (b"oops\noops", "lines"),
+        (b"oops", "json"),
+        (b'{"a":', "json"),
+        (b"17", "json"),
+        (b'"x"', "json"),
+    ):
         with pytest.raises(NotABatch):
             await house.door.take(WINE, body, form)  # type: ignore[arg-type]  # both words are forms
     with pytest.raises(NotABatch):
