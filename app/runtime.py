@@ -35,7 +35,7 @@ from app.realtime.sockets import Sockets
 from app.realtime.viewers import Followed, Sink, Viewer
 from app.realtime.worker import Note, Worker
 from app.settings import Settings
-from app.store.counters import newest_fence
+from app.store.counters import next_fence
 from app.store.database import Store
 from app.store.keys import key
 from app.store.workspace import workspaces
@@ -154,7 +154,7 @@ class Runtime:
         self.fallbacks = tuple(fallbacks)
         await self.catalogue.load()
         await self.directory.load()
-        self._epoch = await self.store.read(newest_fence)
+        self._epoch = await self.store.write(next_fence)
         self.worker.listen(self._note)
         self._run(self.worker.run(), "worker")
         self._run(self._watch_overviews(), "overview")

@@ -85,7 +85,8 @@ class Ask(Struct, frozen=True, tag="ask", tag_field="type", omit_defaults=True):
 class RoomCard(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A row of the overview board, topic `rooms`, key room id.
 
-    `worst`: the worst listed alert; readings by metric: viewers, gmv, interaction_rate_5m, comments_60s.
+    The session's clock reads clock_session_ms + rate x (wall now - clock_wall_ms): a row changes only when something
+    did. `worst`: the worst listed alert; readings by metric: viewers, gmv, interaction_rate_5m, comments_60s.
     """
 
     room: str
@@ -98,7 +99,8 @@ class RoomCard(Struct, frozen=True, omit_defaults=True, kw_only=True):
     zone: str = "Asia/Shanghai"
     currency: str = "CNY"
     started_ms: int | None = None
-    now_ms: int = 0
+    clock_wall_ms: int = 0
+    clock_session_ms: int = 0
     rate: float = 1.0
     segment: dict[str, str] = field(default_factory=dict)
     worst: dict[str, Any] | None = None

@@ -301,7 +301,8 @@ export interface RoomCard {
   zone?: string
   currency?: string
   started_ms?: number | null
-  now_ms?: number
+  clock_wall_ms?: number
+  clock_session_ms?: number
   rate?: number
   segment?: { [key: string]: string }
   worst?: { [key: string]: any } | null

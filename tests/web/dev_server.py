@@ -149,7 +149,7 @@ class House:
     def __init__(self, *, drifting: bool = True, role: Role | None = Role.CONTROLLER, rooms: int = 12) -> None:
         shift = SystemClock().now() - moment.NOW
         self.console = Room(moment.console_board(), room=moment.ROOM, session=moment.SESSION, shift=shift)
-        cards = dict(list(moment.room_cards().items())[:rooms])
+        cards = dict(list(moment.room_cards(wall=SystemClock().now()).items())[:rooms])
         self.overview = Room({"rooms": cards}, room="", session="", shift=shift)
         self.role = role
         self.drifting = drifting

@@ -470,12 +470,12 @@ def series_json(now: int = NOW) -> bytes:
     return msgspec.json.encode({"rows": series(now)})
 
 
-def room_cards(now: int = NOW) -> dict[str, RoomCard]:
+def room_cards(now: int = NOW, wall: int = NOW) -> dict[str, RoomCard]:
     """Return the overview of the mock's evening: twelve rooms, one in trouble, one silent, two off the air."""
-    return {card.room: card for card in _cards(now)}
+    return {card.room: card for card in _cards(now, wall)}
 
 
-def _cards(now: int) -> Iterator[RoomCard]:
+def _cards(now: int, wall: int) -> Iterator[RoomCard]:
     plan: list[tuple[str, str, str, str, int, float, int, float, float]] = [
         ("青坛酱酒 · 抖音", "douyin", "讲解 · 小坛礼盒", "Gift box", 36, 838, 12_140_000, 0.058, 46),
         ("青坛酱酒 · 视频号", "channels", "讲解 · 小坛礼盒", "Gift box", 36, 126, 940_000, 0.021, 4),
@@ -516,7 +516,8 @@ def _cards(now: int) -> Iterator[RoomCard]:
             kind="demo" if number == 0 else "live",
             state="live",
             started_ms=now - minutes * M,
-            now_ms=now,
+            clock_wall_ms=wall,
+            clock_session_ms=now,
             segment=words(zh, en),
             worst=None if alert is None else msgspec.to_builtins(alert),
             listed=4 if number == 0 else int(alert is not None),

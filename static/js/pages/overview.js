@@ -45,13 +45,10 @@ function cards () {
     .sort((a, b) => (place.get(a.room) ?? 1e3) - (place.get(b.room) ?? 1e3))
 }
 
-/** @type {WeakMap<object, number>} wall time at which a card was told */
-const toldAt = new WeakMap()
-
-/** @param {RoomCard} card @returns {number} its session's time: the card's, carried on */
+/** @param {RoomCard} card @returns {number} what its session's clock reads now */
 function nowOf (card) {
-  const since = wallNow(feed.clock, Date.now()) - (toldAt.get(card) ?? feed.clock.wall_ms)
-  return (card.now_ms ?? 0) + (card.rate ?? 1) * Math.max(0, since)
+  const since = wallNow(feed.clock, Date.now()) - (card.clock_wall_ms ?? 0)
+  return Math.round((card.clock_session_ms ?? 0) + (card.rate ?? 1) * since)
 }
 
 function redraw () {
@@ -99,7 +96,6 @@ function curve (card) {
 
 function sample () {
   for (const card of cards()) {
-    if (!toldAt.has(card)) toldAt.set(card, feed.clock.wall_ms)
     if (!card.session || !isOn(card)) continue
     let past = state.pasts.get(card.room)
     if (past?.session !== card.session) {
@@ -114,7 +110,7 @@ function sample () {
 
 /** @param {RoomCard} card @param {History} history */
 async function load (card, history) {
-  const from = Math.round((card.now_ms ?? 0) - SPARK_MS)
+  const from = nowOf(card) - SPARK_MS
   const response = await fetch(`/api/sessions/${encodeURIComponent(card.session ?? '')}/series?metric=viewers&from_ms=${from}`, { credentials: 'same-origin' }).catch(() => null)
   if (!response?.ok) return
   history.load((await response.json()).rows)
