@@ -87,7 +87,7 @@ class Boards:
         return rows
 
     def _all_readings(self, _audience: Audience, _clearance: Clearance) -> dict[str, Any]:
-        at, reading = self._state.shown_ms, self._readings.reading
+        at, reading = self._state.board_ms, self._readings.reading
         rows = {reading_key(metric, "session", ""): reading(metric, "session", "", at) for metric in SESSION_METRICS}
         for room in self._state.rooms:
             for metric in ROOM_METRICS:
@@ -95,7 +95,7 @@ class Boards:
         return rows
 
     def _skus(self, _audience: Audience, _clearance: Clearance) -> dict[str, Any]:
-        state, at = self._state, self._state.shown_ms
+        state, at = self._state, self._state.board_ms
         second, seen, fresh = self._seconds.of(at), self._readings.goods_seen(), self._readings.goods_fresh(at)
         return {
             sku.sku: sku.row(second, on_air=state.on_air == sku.sku, orders_seen_ms=seen, fresh=fresh)

@@ -7,7 +7,7 @@ from app.domain.alerts import Alert
 from app.domain.board import Topic
 from app.domain.commands import Outcome
 from app.domain.deliveries import Delivery
-from app.domain.effects import Effects, MessageRow, SessionChange
+from app.domain.effects import Effects, SessionChange
 from app.domain.prompts import Prompt
 
 OVERLAID: Final = frozenset({"deliveries", "devices", "health"})
@@ -50,13 +50,8 @@ class Changes:
         self.effects.deliveries.extend(rows)
 
     def cancel(self, alert: str) -> None:
-        """Let what still waits for this alert be cancelled, what this very step planned too."""
-        planned = self.effects.deliveries
-        self.effects.deliveries = [row for row in planned if row.alert != alert or row.state != "waiting"]
+        """Let what still waits of this alert's earlier changes be cancelled, once the rows of this step are written."""
         self.effects.cancels.append(alert)
-
-    def message(self, row: MessageRow) -> None:
-        self.effects.messages.append(row)
 
     def session(self, change: SessionChange) -> None:
         self.effects.changes.append(change)

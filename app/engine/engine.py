@@ -92,7 +92,6 @@ class Engine:
         else:
             self.advance(chunk.applied_ms)
             self._record(chunk.body, chunk)
-        state.acted_ms = max(state.now, state.acted_ms)
         state.position = int(chunk.last)
         self._changes.touch("session")
         if state.state == "ended" and state.history.dirty:
@@ -103,7 +102,7 @@ class Engine:
         state, deadlines = self._state, self._state.deadlines
         while (due := deadlines.next()) is not None and due <= to:
             at, name = deadlines.pop()
-            state.now = state.acted_ms = max(state.now, at)
+            state.now = max(state.now, at)
             self._act(name, state.now)
         state.now = max(state.now, to)
 
@@ -165,7 +164,7 @@ class Engine:
 
     def reading(self, metric: str, scope: Scope = "session", scope_id: str = "") -> Reading:
         """Return one metric as it stands, over any window of the vocabulary (`comments_10s` to `comments_session`)."""
-        return self._readings.reading(metric, scope, scope_id, self._state.shown_ms)
+        return self._readings.reading(metric, scope, scope_id, self._state.board_ms)
 
     def tail(self, *metrics: str) -> list[MinuteRow]:
         """Return the minute that is not full yet, of these metrics or of all."""
@@ -189,6 +188,7 @@ class Engine:
         match body:
             case Events():
                 self._uptake.take(chunk, body)
+                state.shown_ms = state.now
                 self._changes.touch("readings", "skus", "messages", "sources")
                 if state.state != "ended" and EDGE not in state.deadlines.due:
                     state.deadlines.set(EDGE, self._seconds.next_edge(state.now), state.now)
@@ -198,7 +198,8 @@ class Engine:
                 state.rate = rate
                 self.advance(Instant(session_ms))
             case Opened():
-                state.opened_ms = state.now
+                state.opened_ms = state.shown_ms = state.now
+                self._changes.touch("readings", "skus")
                 if body.live:
                     self._life.start(state.now)
             case Gap():
@@ -219,7 +220,7 @@ class Engine:
             if EDGE in state.deadlines.due:
                 state.deadlines.set(EDGE, self._seconds.next_edge(end), end)
             self._changes.touch("gaps", "readings", "skus")
-        state.now = end
+        state.now = state.shown_ms = end
         self.advance(Instant(applied_ms))
 
     # Deadlines
@@ -244,6 +245,7 @@ class Engine:
     def _edge(self, at: int) -> None:
         """A second has ended: it is charted, and what slides with time is judged."""
         state = self._state
+        state.shown_ms = at
         rows = self._charts.sample(at)
         if rows:
             self._changes.effects.readings.extend(rows)

@@ -40,16 +40,26 @@ class Health:
             self._announcer.end(key, "clear", at)
         return source
 
+    def expect(self, source: Source, room: str, kind: str, at: int) -> None:
+        """A source has sent this kind for this room for the first time: from now on it is expected to go on."""
+        if kind not in WATCHED_KINDS:
+            return
+        patience = max(LEAST_SILENCE_MS, patience_of(self._readings.every(room, kind)))
+        source.patience_ms = min(source.patience_ms or patience, patience)
+        self.watch(source, at)
+
     def watch(self, source: Source, at: int) -> None:
-        """Begin to wait for a source that is expected to go on."""
-        name = SOURCE + source.id
-        if name not in self._state.deadlines.due and source.watched and self._state.state != "ended":
-            self._state.deadlines.set(name, at + self._patience(source), at)
+        """Wait for a source that is expected to go on."""
+        name, due = SOURCE + source.id, self._state.deadlines.due
+        if not source.patience_ms or self._state.state == "ended":
+            return
+        if name not in due or due[name] > at + source.patience_ms:
+            self._state.deadlines.set(name, at + source.patience_ms, at)
 
     def silence(self, source_id: str, at: int) -> None:
         """A source may have been silent for too long: see whether it was."""
         source = self._state.sources[source_id]
-        ends = source.heard_ms + self._patience(source)
+        ends = source.heard_ms + source.patience_ms
         if ends > at:
             self._state.deadlines.set(SOURCE + source_id, ends, at)
         elif self._state.state != "live":
@@ -85,15 +95,6 @@ class Health:
         """Time in which nobody took events is no silence."""
         for source in self._state.sources.values():
             source.heard_ms += span
-
-    def _patience(self, source: Source) -> int:
-        intervals = [
-            self._readings.every(room, kind)
-            for room in source.rooms
-            if room in self._state.rooms
-            for kind in sorted(WATCHED_KINDS & source.kinds.keys())
-        ]
-        return max(LEAST_SILENCE_MS, patience_of(min(intervals, default=0)))
 
 
 def _subject(rule: str, source: Source) -> Subject:

@@ -28,7 +28,8 @@ def audience_of(room: RoomCounts, second: int, at: int) -> tuple[float | None, b
     users who entered.
     """
     if room.viewers.seen_ms is not None:
-        return room.viewers.mean(at - INTERACTION_SECONDS * 1_000, at), False
+        mean = room.viewers.mean(at - INTERACTION_SECONDS * 1_000, at)
+        return (room.viewers.at(at) if mean is None else mean), False
     entered = room.entered.at(second)
     return (float(entered) or None), True
 

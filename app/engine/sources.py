@@ -20,6 +20,8 @@ class Source(Struct):
     seen_ms: int = 0
     heard_ms: int = 0
     every_ms: int = 0
+    patience_ms: int = 0
+    """The silence after which it is an alert; 0: it has sent nothing that is expected to go on."""
     kinds: dict[str, int] = field(default_factory=dict)
     """Event kind -> how many had an effect."""
     clock: SourceClock = field(default_factory=SourceClock)
@@ -27,10 +29,6 @@ class Source(Struct):
     conflicts: int = 0
     totals: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Room, kind and SKU -> the last running total and when it was read."""
-
-    @property
-    def watched(self) -> bool:
-        return not WATCHED_KINDS.isdisjoint(self.kinds)
 
     def increase(self, key: str, total: int, occurred_ms: int) -> int:
         """Return how much a running total has grown since the last one.

@@ -45,8 +45,8 @@ class State(Struct):
     format: int = FORMAT
     position: int = 0
     now: int = 0
-    acted_ms: int = 0
-    """When a record or a deadline last acted. Boards show this instant, so that waiting alone changes nothing."""
+    shown_ms: int = 0
+    """When numbers last moved: a batch of events, or the end of a second. Boards show this instant."""
     state: SessionState = "planned"
     opened_ms: int = 0
     started_ms: int | None = None
@@ -87,9 +87,9 @@ class State(Struct):
     """Filled when a checkpoint is made; in between the machines are the record."""
 
     @property
-    def shown_ms(self) -> int:
+    def board_ms(self) -> int:
         """The instant boards show: an ended session stands still."""
-        return self.acted_ms if self.ended_ms is None else min(self.acted_ms, self.ended_ms)
+        return self.shown_ms if self.ended_ms is None else self.ended_ms
 
     def speaking(self) -> list[RoomCounts]:
         """Return the rooms whose readings make up the session's: the live ones, else those that were."""

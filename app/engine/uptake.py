@@ -56,6 +56,7 @@ class Uptake:
         self._several = len(plan.rooms) > 1
         self._fed: dict[str, set[tuple[str, type[Event]]]] = {}
         self._comments: list[tuple[int, ev.CommentEvent, int]] = []
+        self._rows: list[MessageRow] = []
         self._source = Source("", "", [])
         self._applied = self._at = self._second = self._position = 0
         self._late = False
@@ -127,8 +128,8 @@ class Uptake:
             if handler is not None:
                 handler(event, room)
         self._count(source, taken)
-        if self._comments:
-            self._mark_comments()
+        if self._comments or self._rows:
+            self._list_messages()
         self._touched.update(_GROUPS[kind] for kind in taken if kind in _GROUPS)
         for group in sorted(self._touched):
             self._watch.touch(group, applied)
@@ -162,6 +163,7 @@ class Uptake:
             sources.append(self._source.id)
         every = self._readings.every(room.id, name)
         self._source.every_ms = min(self._source.every_ms or every, every)
+        self._health.expect(self._source, room.id, name, self._applied)
 
     def _open(self, room: RoomCounts, event: Event) -> None:
         """Something came that only a room on air sends."""
@@ -239,11 +241,11 @@ class Uptake:
             tally.add(self._second, amount)
         self._touched.add(f"sku|{sku.sku}")
 
-    def _mark_comments(self) -> None:
-        """Match the comments of the batch in one go, which costs a third of matching them one by one."""
+    def _list_messages(self) -> None:
+        """Match the comments of the batch in one go, which is a third of the cost, and list them with what was said."""
         comments, self._comments = self._comments, []
+        rows, self._rows = self._rows, []
         found = self._matcher.find_many([event.payload.text for _, event, _ in comments])
-        rows: list[MessageRow] = []
         for (position, event, at), hits in zip(comments, found, strict=True):
             user = event.payload.user
             row = MessageRow(
@@ -258,6 +260,7 @@ class Uptake:
                 marks=tuple(hit.mark() for hit in hits) if hits else (),
             )
             rows.append(row)
+        rows.sort(key=lambda row: row.position)
         self._changes.effects.messages.extend(rows)
         self._state.messages.extend(rows)
 
@@ -352,17 +355,17 @@ class Uptake:
             text=speech.text,
             marks=tuple(hit.mark() for hit in spoken.hits),
         )
-        self._changes.message(row)
-        self._state.messages.extend([row])
+        self._rows.append(row)
         if speech.speaker in JUDGED_SPEAKERS and not self._late and self._state.state != "ended":
             self._watch.speech(spoken, self._applied)
 
     def _stream(self, event: ev.StreamEvent, room: RoomCounts) -> None:
+        if self._late:  # a level of the past says nothing of now
+            return
         line = self._line(room.id, event.payload.line)
-        if not self._late:
-            line.read(event.payload, event.occurred_ms, self._applied)
-            self._touched.add(f"line|{line.name}")
-            self._changes.touch("lines")
+        line.read(event.payload, event.occurred_ms, self._applied)
+        self._touched.add(f"line|{line.name}")
+        self._changes.touch("lines")
 
     def _line(self, room: str, name: str) -> LineState:
         """Return a line by its name; where two rooms have lines of one name, the second goes by its room too."""

@@ -72,7 +72,7 @@ class Tally(Struct):
 
     def _before(self, second: int) -> int:
         """Return the running total before `second` began."""
-        if second > self.last:
+        if second > self.last or not self.seconds:
             return self.in_time
         index = bisect_right(self.seconds, second - 1)
         return self.befores[index]
