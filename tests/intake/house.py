@@ -87,12 +87,12 @@ class Loop:
         applied.entries.append(one)
         first, body = applied.position + 1, one.entry.body
         if isinstance(body, Events):
-            return self._events(session, applied, first, body, one.entry.received_ms)
+            return await self._events(session, applied, first, body, one.entry.received_ms)
         applied.position = first
         assert isinstance(body, CommandIssued)
         return Committed(first, first, 0, await self._command(session, applied, body, one.entry.received_ms))
 
-    def _events(self, session: str, applied: Applied, first: int, body: Events, at: Instant) -> Committed:
+    async def _events(self, session: str, applied: Applied, first: int, body: Events, at: Instant) -> Committed:
         duplicates = len(body.events)
         for event in body.events:
             duplicates -= applied.ids.setdefault(event.id, event) is event
@@ -100,7 +100,7 @@ class Loop:
         applied.events += body.events
         for event in body.events:
             if isinstance(event, StatusEvent):
-                self.become(session, event.payload.state, at)
+                await self.become(session, event.payload.state, at)
         return Committed(first, applied.position, duplicates)
 
     async def _command(self, session: str, applied: Applied, body: CommandIssued, at: Instant) -> Outcome:
@@ -114,14 +114,20 @@ class Loop:
             row = (no, outcome.key, outcome.position, outcome.code, msgspec.json.encode(outcome).decode())
             await self._store.write(lambda conn: insert_rows(conn, tables.outcomes, [row], "ignore"))
             if isinstance(issued.command, EndSession):
-                self.become(session, "ended", at)
+                await self.become(session, "ended", at)
         return applied.outcomes[issued.key]
 
-    def become(self, session: str, state: SessionState, at: Instant) -> None:
+    async def become(self, session: str, state: SessionState, at: Instant) -> None:
+        """Write a session's state down and say so, as the worker does after a commit."""
         ref = self._directory.known(session)
         assert ref is not None
-        if ref.state != "ended":
-            self._directory.note(session, state, ref.clock, at)
+        if ref.state == "ended":
+            return
+        no = ref.no
+        for table in (tables.sessions, tables.session_rooms):
+            change = table.update().where(table.c.session_no == no).values(state=state)
+            await self._store.write(lambda conn, change=change: conn.execute(change))  # type: ignore[misc]
+        self._directory.note(session, state, ref.clock, at)
 
 
 @dataclass
