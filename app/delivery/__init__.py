@@ -1,1 +1,1 @@
-"""Messages to chat groups: the outbox pump, its senders and budgets."""
+"""What leaves the house: the pump that empties the outbox, the senders of each platform, and their budgets."""

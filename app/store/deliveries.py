@@ -3,7 +3,7 @@
 A row can be claimed only when its session is of kind live: that is a condition of the query, not of a setting.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, Literal
 
 from msgspec import Struct
@@ -87,8 +87,12 @@ def attempts(conn: Connection, delivery_id: str) -> list[Attempt]:
     ]
 
 
-def claim(conn: Connection, claimer: str, now: Instant, *, hold_ms: int, most: int) -> list[Delivery]:
+def claim(
+    conn: Connection, claimer: str, now: Instant, *, hold_ms: int, most: int, skip: Collection[str] = ()
+) -> list[Delivery]:
     """Take up to `most` due rows for one pump until `now + hold_ms`, most urgent first; others get other rows.
+
+    `skip`: channels that have no hand free; their rows stay where they are.
 
     A row whose claimer has gone without a word is taken over once and comes with `retried_ambiguous`: it may have
     been sent, so the message must say 重发. Its second such claimer leaves it to `expire`.
@@ -100,7 +104,7 @@ def claim(conn: Connection, claimer: str, now: Instant, *, hold_ms: int, most: i
     )
     chosen = (
         select(table.c.id)
-        .where(text(OPEN_DELIVERY), due, table.c.useful_until_ms > now, _of_a_real_session())
+        .where(text(OPEN_DELIVERY), due, table.c.useful_until_ms > now, _of_a_real_session(), _not_of(skip))
         .order_by(table.c.priority, table.c.next_ms, table.c.id)
         .limit(most)
         .with_for_update(skip_locked=True)  # SQLite has one writer and leaves this out
@@ -146,27 +150,71 @@ def put_back(
     return _finish(conn, claimed, claimer, attempt, **values)
 
 
+def release(conn: Connection, claimed: Delivery, claimer: str, next_ms: Instant) -> Delivery | None:
+    """Let a claimed row wait that nothing was tried with: no robot may send now. None when the claim was lost."""
+    return _let_go(conn, claimed, claimer, state="waiting", next_ms=next_ms, attempts=tables.deliveries.c.attempts - 1)
+
+
+def is_wanted(conn: Connection, claimed: Delivery, claimer: str) -> bool | None:
+    """The last look before a claimed row is sent: False when its alert was acknowledged or ended since it was planned,
+    as a waiting row would have been cancelled for; None when the claim was lost."""
+    alerts, table = tables.alerts, tables.deliveries
+    since = or_(alerts.c.acked_ms >= claimed.planned_ms, alerts.c.ended_ms >= claimed.planned_ms)
+    over = exists().where(alerts.c.id == claimed.alert, alerts.c.version > claimed.change, since)
+    wanted = conn.scalar(select(~over).select_from(table).where(table.c.id == claimed.id, *_held_by(claimer)))
+    return None if wanted is None else bool(wanted)
+
+
+def cancel(conn: Connection, claimed: Delivery, claimer: str, now: Instant) -> Delivery | None:
+    """Cancel a claimed row that is no longer wanted; None when the claim was lost."""
+    return _let_go(conn, claimed, claimer, state="cancelled", settled_ms=now)
+
+
+def abandon(conn: Connection, claimer: str, now: Instant) -> None:
+    """End all claims but one's own: for a pump that knows itself to be the only one left."""
+    table = tables.deliveries
+    others = update(table).where(text(OPEN_DELIVERY), table.c.state == "sending", table.c.claimed_by != claimer)
+    conn.execute(others.values(claim_until_ms=now))
+
+
+def tried_since(conn: Connection, since: Instant) -> dict[str, list[Instant]]:
+    """Return when messages were tried since an instant, by channel: what a new pump must know of its budgets."""
+    tried, table = tables.delivery_attempts, tables.deliveries
+    joined = tried.join(table, table.c.id == tried.c.delivery)
+    query = select(table.c.channel, tried.c.at_ms).select_from(joined).where(tried.c.at_ms > since)
+    found: dict[str, list[Instant]] = {}
+    for channel, at in conn.execute(query):
+        found.setdefault(channel, []).append(Instant(at))
+    return found
+
+
 def expire(conn: Connection, now: Instant) -> list[Delivery]:
-    """End what is of no use any more: 过时未发 when it never left, 未知 when its claimer has gone without a word."""
+    """End what is of no use any more: 过时未发 when it never left, 未知 when it may have been sent without a word."""
     table = tables.deliveries
     gone = and_(table.c.state == "sending", table.c.claim_until_ms <= now)
     useless = table.c.useful_until_ms <= now
+    never_left = and_(table.c.state == "waiting", table.c.retried_ambiguous.is_(False))
     over: ColumnElement[bool] = or_(
         and_(table.c.state == "waiting", useless), and_(gone, or_(useless, table.c.retried_ambiguous))
     )
     ended = (
         update(table)
         .where(text(OPEN_DELIVERY), over)
-        .values(state=case((table.c.state == "waiting", "expired"), else_="unknown"), settled_ms=now)
+        .values(state=case((never_left, "expired"), else_="unknown"), settled_ms=now)
         .returning(table)
     )
     return [_delivery(row) for row in conn.execute(ended).mappings()]
 
 
-def next_due(conn: Connection) -> Instant | None:
-    """Return the earliest instant at which a claim or an expiry may find something; None when the outbox is empty."""
+def next_due(conn: Connection, *, skip: Collection[str] = ()) -> Instant | None:
+    """Return the earliest instant at which a claim or an expiry may find something; None when the outbox is empty.
+
+    Rows of channels to `skip` count by their expiry alone.
+    """
     table = tables.deliveries
-    at = case((table.c.state == "sending", table.c.claim_until_ms), else_=table.c.next_ms)
+    first = case((table.c.next_ms < table.c.useful_until_ms, table.c.next_ms), else_=table.c.useful_until_ms)
+    waiting = case((_not_of(skip), first), else_=table.c.useful_until_ms)
+    at = case((table.c.state == "sending", table.c.claim_until_ms), else_=waiting)
     earliest = conn.scalar(select(func.min(at)).where(text(OPEN_DELIVERY)))
     return None if earliest is None else Instant(earliest)
 
@@ -185,16 +233,25 @@ def _of_a_real_session() -> ColumnElement[bool]:
     return exists().where(own, sessions.c.kind == "live")
 
 
-def _finish(conn: Connection, claimed: Delivery, claimer: str, attempt: Attempt, **values: object) -> Delivery | None:
+def _not_of(channels: Collection[str]) -> ColumnElement[bool]:
+    return tables.deliveries.c.channel.not_in(sorted(channels))
+
+
+def _held_by(claimer: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     table = tables.deliveries
-    mine = (
-        update(table)
-        .where(table.c.id == claimed.id, table.c.state == "sending", table.c.claimed_by == claimer)
-        .values(claimed_by="", claim_until_ms=None, answer=attempt.answer, **values)
-        .returning(table)
-    )
-    row = conn.execute(mine).mappings().first()
-    if row is None:
+    return table.c.state == "sending", table.c.claimed_by == claimer
+
+
+def _let_go(conn: Connection, claimed: Delivery, claimer: str, **values: object) -> Delivery | None:
+    table = tables.deliveries
+    mine = update(table).where(table.c.id == claimed.id, *_held_by(claimer))
+    row = conn.execute(mine.values(claimed_by="", claim_until_ms=None, **values).returning(table)).mappings().first()
+    return None if row is None else _delivery(row)
+
+
+def _finish(conn: Connection, claimed: Delivery, claimer: str, attempt: Attempt, **values: object) -> Delivery | None:
+    changed = _let_go(conn, claimed, claimer, answer=attempt.answer, **values)
+    if changed is None:
         return None
     tried = tables.delivery_attempts
     count = select(func.coalesce(func.max(tried.c.n), 0) + 1).where(tried.c.delivery == claimed.id).scalar_subquery()
@@ -209,7 +266,7 @@ def _finish(conn: Connection, claimed: Delivery, claimer: str, attempt: Attempt,
             took_ms=attempt.took_ms,
         )
     )
-    return _delivery(row)
+    return changed
 
 
 def _delivery(row: Any) -> Delivery:

@@ -1,0 +1,174 @@
+"""The pump: takes due rows of the outbox, has them sent, and lets screens know of each change after its commit.
+
+A row is claimed in one transaction, sent outside of any, and settled in another. Killed anywhere between, the row is
+found again when its claim ends; it may have been sent, so it is 未知, and only an urgent one goes again, marked 重发.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection
+
+from app.clock import Clock
+from app.delivery.dispatch import Dispatch, Standing
+from app.domain.deliveries import Delivery
+from app.domain.workspace import Channel
+from app.errors import ControlRoomError
+from app.instants import SECOND, Instant
+from app.store import deliveries
+from app.store.database import Store
+
+log = structlog.get_logger()
+
+AT_ONCE: Final = 32
+LANES: Final = 4
+"""Messages of one channel that may be on their way at once: a platform that hangs holds up its own groups only."""
+HOLD_MS: Final = 45 * SECOND
+"""Longer than any try can take, so that a row whose claim has ended has no sender any more."""
+LOOK_EVERY_S: Final = 5.0
+"""How often an idle pump looks: rows of this process wake it, those of another do not."""
+PAUSE_S: Final = 0.25
+STORE_AWAY_S: Final = 1.0
+GRACE_S: Final = 5.0
+
+
+class Pump:
+    """Owns claims, lanes and what is on its way; what becomes of one row is Dispatch's."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        channel: Callable[[str], Channel | None],
+        on_change: Callable[[Delivery], None] = lambda _: None,
+        on_standing: Callable[[Standing], None] = lambda _: None,
+        allow_private: bool = False,
+        alone: bool = False,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """`alone`: no other pump works on this database, so what was being sent at start has no sender any more."""
+        self._store = store
+        self._clock = clock
+        self._on_change = on_change
+        self._alone = alone
+        self._name = secrets.token_hex(6)
+        self._dispatch = Dispatch(
+            store=store,
+            clock=clock,
+            claimer=self._name,
+            channel=channel,
+            on_change=on_change,
+            on_standing=on_standing,
+            allow_private=allow_private,
+            environ=environ,
+        )
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._begun = False
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._lanes: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Work until stopped. A database that is away is waited for."""
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                pause = await self.turn()
+            except ControlRoomError as refusal:
+                log.warning("outbox_not_reached", code=refusal.code)
+                pause = STORE_AWAY_S
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+
+    def wake(self) -> None:
+        """There may be new rows, or fewer."""
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Take nothing more; give what is on its way some seconds to be answered, and write down what became of it."""
+        self._stopping = True
+        self._wake.set()
+        await self._wait(GRACE_S)
+        self._dispatch.interrupt()
+        await self._wait(GRACE_S)
+        for task in tuple(self._tasks.values()):  # the database is away: these rows stay claimed until it is back
+            task.cancel()
+        await self._wait(GRACE_S)
+        await self._dispatch.close()
+
+    async def settled(self) -> None:
+        """Return when nothing is on its way."""
+        while self._tasks:
+            await self._wait(None)
+
+    async def turn(self) -> float:
+        """Claim what is due and set it on its way, end what is of no use; return the seconds until the next look."""
+        if not self._begun:
+            await self._begin()
+        busy = frozenset(channel for channel, lanes in self._lanes.items() if lanes >= LANES)
+        room = AT_ONCE - len(self._tasks)
+        due = await self._store.read(partial(deliveries.next_due, skip=busy))
+        now = self._clock.now()
+        if self._stopping or room <= 0 or due is None:
+            return LOOK_EVERY_S
+        if due > now:
+            return min(LOOK_EVERY_S, (due - now) / 1_000)
+        claimed, ended = await self._store.write(
+            partial(_claim_and_expire, claimer=self._name, now=now, most=min(room, LANES), skip=busy)
+        )
+        for row in (*ended, *claimed):
+            self._on_change(row)
+        for row in claimed:
+            self._set_out(row)
+        return 0.0 if claimed or ended else PAUSE_S
+
+    def standing(self, channel: Channel) -> Standing:
+        """Return how a channel stands now: open, resting after too many, or stopped, and why."""
+        return self._dispatch.standing(channel)
+
+    def reopen(self, channel: Channel) -> None:
+        """A person has mended the channel: its next message is tried at once."""
+        self._dispatch.reopen(channel)
+        self.wake()
+
+    async def _begin(self) -> None:
+        if self._alone:
+            await self._store.write(partial(deliveries.abandon, claimer=self._name, now=self._clock.now()))
+        await self._dispatch.begin()
+        self._begun = True
+
+    def _set_out(self, row: Delivery) -> None:
+        if row.id in self._tasks:
+            return  # its result could not be written before the claim ended; the new claim is ours too and serves it
+        self._lanes[row.channel] = self._lanes.get(row.channel, 0) + 1
+        task = asyncio.create_task(self._dispatch.deliver(row), name=f"delivery {row.id}")
+        self._tasks[row.id] = task
+        task.add_done_callback(partial(self._came_back, row))
+
+    def _came_back(self, row: Delivery, task: asyncio.Task[None]) -> None:
+        del self._tasks[row.id]
+        self._lanes[row.channel] -= 1
+        if not self._lanes[row.channel]:
+            del self._lanes[row.channel]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("delivery_broke", delivery=row.id, alert=row.alert, error=type(error).__name__)
+        self._wake.set()
+
+    async def _wait(self, seconds: float | None) -> None:
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks.values()), timeout=seconds)
+            await asyncio.sleep(0)  # the tasks' callbacks run
+
+
+def _claim_and_expire(
+    conn: Connection, claimer: str, now: Instant, most: int, skip: Collection[str]
+) -> tuple[list[Delivery], list[Delivery]]:
+    ended = deliveries.expire(conn, now)
+    return deliveries.claim(conn, claimer, now, hold_ms=HOLD_MS, most=most, skip=skip), ended

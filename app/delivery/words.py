@@ -1,0 +1,70 @@
+"""Texts that delivery itself puts into messages and onto their rows, in three languages."""
+
+from typing import Final
+
+from app.domain.words import LANGUAGES
+
+_TEXTS: Final[dict[str, tuple[str, str, str]]] = {
+    "drill": ("演练", "演練", "Drill"),
+    "resent": ("重发", "重發", "Sent again"),
+    "test": ("测试", "測試", "Test"),
+    "test_title": ("控台连接测试", "控台連線測試", "Cueroom connection test"),
+    "test_text": (
+        "这是一条测试消息，收到即表示「{channel}」已接通，无需处理",
+        "這是一則測試訊息，收到即表示「{channel}」已接通，無需處理",
+        "This is a test. “{channel}” is connected; nothing needs doing",
+    ),
+    "no_channel": ("工作区里已没有这个群", "工作區裡已沒有這個群", "The workspace no longer has this group"),
+    "no_sender": ("暂不支持向 {kind} 发送", "暫不支援向 {kind} 傳送", "Sending to {kind} is not supported yet"),
+    "no_address": ("环境变量 {name} 未设置", "環境變數 {name} 未設定", "The variable {name} is not set"),
+    "bad_address": (
+        "环境变量 {name} 里不是可用的机器人地址",
+        "環境變數 {name} 裡不是可用的機器人位址",
+        "The variable {name} does not hold a usable address of a robot",
+    ),
+    "private_address": (
+        "机器人地址指向内网，未发送",
+        "機器人位址指向內網，未傳送",
+        "The robot's address lies in a private network; nothing was sent",
+    ),
+    "channel_stopped": ("群机器人已停用：{why}", "群機器人已停用：{why}", "The group's robot is stopped: {why}"),
+    "name_not_found": ("找不到对方的地址", "找不到對方的位址", "The platform's name could not be resolved"),
+    "not_connected": ("连不上对方，未发送", "連不上對方，未傳送", "No connection; nothing was sent"),
+    "timed_out": (
+        "对方没有及时回答，可能已送达",
+        "對方沒有及時回答，可能已送達",
+        "No answer in time; it may have arrived",
+    ),
+    "connection_lost": (
+        "发送后连接中断，可能已送达",
+        "傳送後連線中斷，可能已送達",
+        "The connection broke after sending; it may have arrived",
+    ),
+    "interrupted": (
+        "发送途中程序停止，可能已送达",
+        "傳送途中程式停止，可能已送達",
+        "The program stopped while sending; it may have arrived",
+    ),
+    "server_error": ("对方出错（HTTP {status}）", "對方出錯（HTTP {status}）", "The platform failed (HTTP {status})"),
+    "not_an_answer": (
+        "回答不是平台的格式（HTTP {status}），中间可能有代理",
+        "回答不是平台的格式（HTTP {status}），中間可能有代理",
+        "The answer is not the platform's (HTTP {status}); a proxy may stand between",
+    ),
+    "clock": (
+        "本机时钟与平台相差 {seconds} 秒",
+        "本機時鐘與平台相差 {seconds} 秒",
+        "This machine's clock is {seconds} s off the platform's",
+    ),
+}
+
+
+def word(code: str, language: str, **values: str | int | float) -> str:
+    """Return a text in one language, the Chinese where it is not ours."""
+    index = LANGUAGES.index(language) if language in LANGUAGES else 0
+    return _TEXTS[code][index].format(**values)
+
+
+def reason(code: str, language: str, **values: str | int | float) -> str:
+    """Return what a row says of its fate: a stable code, then the sentence."""
+    return f"{code}: {word(code, language, **values)}"
