@@ -13,9 +13,9 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from app.access.passwords import LONGEST, SHORTEST
 from app.routers.words import catalogue, fill, language_of, page, places
 
-PASSWORD_LEAST: Final = 12
 MOST_WAIT_S: Final = 3_600
 
 
@@ -80,7 +80,7 @@ def host_pages(doors: Doors) -> APIRouter:
             token=token,
             left_ms=left_ms,
             left=_minutes(left_ms or 0),
-            least=PASSWORD_LEAST,
+            least=SHORTEST,
         )
 
     @router.get("/pair")
@@ -122,7 +122,7 @@ async def _form(
 def problem_words(request: Request, code: str, wait_s: int) -> str:
     """Return a refusal in the reader's words, or nothing for a code that has none or needs what the link lacks."""
     text = catalogue(language_of(request)).get(f"error.{code}", "")
-    values = {"wait_s": wait_s, "least": PASSWORD_LEAST}
+    values = {"wait_s": wait_s, "least": SHORTEST, "most": LONGEST}
     return fill(text, values) if places(text) <= values.keys() else ""
 
 

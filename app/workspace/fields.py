@@ -101,6 +101,8 @@ class Fields:
         text = self.scalar(self.need(key), limit)
         if text is not None and not text.strip():
             self.wrong(self.place(key), "empty_text")
+        elif text is not None and not text.isprintable():
+            self.wrong(self.place(key), "one_line")
         return text or ""
 
     def id(self, key: str) -> str:
@@ -242,6 +244,9 @@ class Fields:
         text = self.scalar(node, limit)
         if text is not None and not text.strip():
             self.wrong(node.mark, "empty_text")
+            return None
+        if text is not None and not text.isprintable():
+            self.wrong(node.mark, "one_line")
             return None
         return text
 

@@ -38,6 +38,7 @@ _SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
     "expected_count": ("这里应是不小于 0 的整数", "這裡應是不小於 0 的整數", "a whole number from 0 is expected here"),
     "expected_truth": ("这里应是 true 或 false", "這裡應是 true 或 false", "true or false is expected here"),
     "empty_text": ("文字不能为空", "文字不能為空", "the text is empty"),
+    "one_line": ("只能是一行看得见的文字", "只能是一行看得見的文字", "one line of visible characters is expected"),
     "text_chinese": ("缺少 zh-CN 文字", "缺少 zh-CN 文字", "the zh-CN text is missing"),
     "too_many": ("「{key}」最多 {limit} 项", "「{key}」最多 {limit} 項", "'{key}' holds at most {limit} items"),
     "too_few": ("「{key}」至少要有一项", "「{key}」至少要有一項", "'{key}' holds at least one item"),

@@ -166,6 +166,18 @@ test('an answer is kept until the board shows it, a word until the board shows t
   assert.deepEqual(unconfirmed(later, A, given).map(({ prompt: id }) => id), ['p9'])
 })
 
+test('of two words the last one counts, and the first is not waited for', () => {
+  /** @type {Answer[]} */
+  const given = [
+    { prompt: 'p1', stage: 'seen', at_ms: 2000, word: 'help' },
+    { prompt: 'p1', stage: 'seen', at_ms: 2500, word: 'repeat' }
+  ]
+  const before = [prompt(1, { mine: { shown_ms: 1500 } })]
+  assert.equal(withAnswers(before, A, given)[0].receipts?.[0].word, 'repeat')
+  assert.deepEqual(unconfirmed([prompt(1, { mine: { shown_ms: 1500, seen_ms: 2000, word: 'help' } })], A, given).map(({ word }) => word), ['repeat'])
+  assert.deepEqual(unconfirmed([prompt(1, { mine: { shown_ms: 1500, seen_ms: 2000, word: 'repeat' } })], A, given), [])
+})
+
 test('whatever happens, an unread card that was shown is on the screen or has been withdrawn', () => {
   // A host and a controller acting at random; small numbers, so that every order of things comes up.
   let seed = 7

@@ -95,6 +95,7 @@ REFUSALS = [
     ("⌖" + changed("workspace: {id: w, name: 工作区}\n", ""), "key_missing"),
     (changed("name: 工作区", "name: ⌖''"), "empty_text"),
     (changed("name: 工作区", "name: ⌖[a]"), "expected_text"),
+    (changed("name: 工作区", 'name: ⌖"工\\n作区"'), "one_line"),
     (changed("name: 工作区", "name: 工作区, language: ⌖fr"), "choice"),
     # brands and rooms
     (changed("id: b,", "id: ⌖'b b',"), "id_form"),
@@ -156,6 +157,7 @@ REFUSALS = [
     (BASE + "quick: [{id: a, label: 一, text: ⌖{en: only}}]\n", "text_chinese"),
     (BASE + "quick: [{id: a, label: 一, text: 好, level: ⌖loud}]\n", "choice"),
     (BASE + "quick: ⌖[" + "{id: a, label: 一, text: 好}," * 10 + "]\n", "too_many"),
+    (BASE + 'quick: [{id: a, label: 一, text: ⌖"好\\u202e的"}]\n', "one_line"),
     (BASE + "corrections: {health: ⌖" + "长" * 61 + "}\n", "too_long"),
     # groups and people
     (changed("kind: dingtalk", "kind: ⌖telex"), "choice"),

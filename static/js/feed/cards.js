@@ -109,7 +109,8 @@ export function withAnswers (prompts, device, answers) {
 }
 
 /**
- * The answers the server does not know yet: those whose stage (or word) is not on the board.
+ * The answers the server does not know yet: those whose stage (or word) is not on the board. Of several words given to
+ * one card the last one counts, here and in the engine.
  *
  * @param {Iterable<Prompt>} prompts
  * @param {string} device
@@ -118,9 +119,10 @@ export function withAnswers (prompts, device, answers) {
  */
 export function unconfirmed (prompts, device, answers) {
   const known = new Map([...prompts].map((prompt) => [prompt.id, receiptOf(prompt, device)]))
+  const words = new Map(answers.filter(({ word }) => word).map(({ prompt, word }) => [prompt, word]))
   return answers.filter(({ prompt, stage, word }) => {
     const receipt = known.get(prompt)
-    if (word && receipt?.word !== word) return true
+    if (word && word === words.get(prompt) && receipt?.word !== word) return true
     const at = { shown: shownAt(receipt), seen: readAt(receipt), done: receipt?.done_ms ?? null }[stage]
     return at === null
   })
