@@ -32,7 +32,7 @@ from app.routers.pages import RoomName, Visitor, desk_pages
 from tests.web import moment
 
 STATIC = Path(__file__).parents[2] / "static"
-EPOCH = 7
+FIRST_EPOCH = 7
 
 
 class Room:
@@ -41,6 +41,7 @@ class Room:
     def __init__(self, board: Board, *, room: str, session: str, shift: int) -> None:
         self.board = board
         self.room, self.session, self.shift = room, session, shift
+        self.epoch = FIRST_EPOCH
         self.seq = 1
         self.sent: list[bytes] = []
         self.commands: list[dict[str, Any]] = []
@@ -61,13 +62,24 @@ class Room:
         """Apply a change and tell everybody."""
         self.board = apply(self.board, topics)
         self.seq += 1
-        frame = delta_frame(topics, epoch=EPOCH, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=1.0)
+        frame = delta_frame(topics, epoch=self.epoch, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=1.0)
         self.sent.append(frame)
         await self._tell([frame])
 
+    async def replace(self, board: Board, session: str) -> None:
+        """Let another session begin: a hello, a higher epoch, a fresh snapshot."""
+        self.board, self.session = board, session
+        self.epoch, self.seq, self.sent = self.epoch + 1, 1, []
+        await self._tell([self._hello(), *self._present()])
+
+    def _hello(self) -> bytes:
+        return encode(Hello(room=self.room, session=self.session or None, build="dev", wall_ms=self.wall))
+
     async def beat(self) -> None:
         if not self.silent:
-            await self._tell([encode(Beat(epoch=EPOCH, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=1.0))])
+            await self._tell(
+                [encode(Beat(epoch=self.epoch, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=1.0))]
+            )
 
     async def _tell(self, frames: Iterable[bytes]) -> None:
         for socket in list(self._followers):
@@ -89,8 +101,7 @@ class Room:
             await socket.close(1013)
             return
         await socket.accept(subprotocol=SUBPROTOCOL)
-        hello = Hello(room=self.room, session=self.session or None, build="dev", wall_ms=self.wall)
-        await socket.send_text(encode(hello).decode())
+        await socket.send_text(self._hello().decode())
         behind = self._behind(socket.query_params)
         for frame in self._present() if behind is None else behind:
             await socket.send_text(frame.decode())
@@ -104,13 +115,13 @@ class Room:
             self._followers.discard(socket)
 
     def _behind(self, query: Any) -> list[bytes] | None:
-        if query.get("epoch") != str(EPOCH):
+        if query.get("epoch") != str(self.epoch):
             return None
         return self.sent[int(query.get("seq", "1")) - 1 :]
 
     def _present(self) -> list[bytes]:
         return list(
-            snapshot_frames(self.board, epoch=EPOCH, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=1.0)
+            snapshot_frames(self.board, epoch=self.epoch, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=1.0)
         )
 
 

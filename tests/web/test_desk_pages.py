@@ -236,6 +236,7 @@ def test_keys_act_outside_fields_only(stage: Stage, console: Page) -> None:
 def test_the_rundown_moves_by_button_and_by_key_after_a_question(stage: Stage, console: Page) -> None:
     console.locator("#cue-next").click()
     expect(console.locator("#cue-item")).to_have_text("溯源")
+    expect(console.locator("#toasts")).to_have_text("已切到 溯源")
     assert last_command(stage, console)["body"] == {"expects": 4}
     console.locator("#main").focus()
     console.keyboard.press("]")
@@ -266,6 +267,19 @@ def test_a_cut_shows_at_once_stops_the_buttons_and_heals_by_itself(stage: Stage,
     expect(console.locator("#toasts")).to_contain_text("已连上")
     expect(console.locator("#messages .comment").first).to_contain_text("断线时来的")
     expect(alert_row(console, "a-warm").locator(".alert-ack")).to_be_enabled()
+
+
+def test_another_session_of_the_room_takes_the_page_over(stage: Stage, console: Page) -> None:
+    room = stage.house.console
+    head = msgspec.structs.replace(room.board["session"]["head"], id="s-next", kind="live")
+    first = {f"{112:012d}": Message("comment", room.now, "下**", "新一场开始了")}
+    stage.do(room.replace, {**room.board, "session": {"head": head}, "messages": first, "alerts": {}}, "s-next")
+    expect(console.locator("#messages .comment")).to_have_count(1)
+    expect(console.locator("#messages")).to_contain_text("新一场开始了")
+    expect(console.locator("#strip")).to_be_hidden()
+    expect(console.locator("#mode")).to_be_hidden()
+    console.locator("#quick button").first.click()
+    assert last_command(stage, console)["path"] == "sessions/s-next/prompts"
 
 
 def test_a_store_that_does_not_answer_is_said_on_the_page(stage: Stage, console: Page) -> None:

@@ -24,14 +24,14 @@ import { forecast, riskiest } from './skus.js'
 
 const LENGTH = { '15m': 900_000, '1h': 3_600_000 }
 const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3], [4, 2], [1, 3]]
-const LEAST_MS = 300_000 // a curve of the first seconds would be one wild scribble over the whole width
+const LEAST_MS = 120_000 // the first seconds alone would be one wild scribble over the whole width
 
 /** @param {Moment} moment @param {Range} range @returns {{ from: number, to: number }} */
 export function extent (moment, range) {
   const to = moment.head?.ended_ms ?? moment.nowMs
-  const started = moment.head?.started_ms ?? moment.head?.opened_ms ?? to
+  const started = moment.head?.started_ms ?? moment.head?.opened_ms ?? to - LEAST_MS
   const from = range === 'all' ? started : Math.max(started, to - LENGTH[range])
-  return { from: Math.min(from, to - LEAST_MS), to }
+  return { from, to: Math.max(to, from + LEAST_MS) }
 }
 
 /** @param {Moment} moment @param {Range} range @param {number | null} cursor @returns {Trend[]} */

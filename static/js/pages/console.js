@@ -36,6 +36,7 @@ import { Shell } from './shell.js'
 const PROMPT_LENGTH = 60
 const CHART_EVERY_MS = 250
 const SPARK_MS = 1_800_000
+const SPARK_LEAST_MS = 120_000
 const SPARK_POINTS = 60
 const HOLD_MS = 600
 const SERIES = ['viewers', 'interaction_rate_5m', 'gmv', 'gmv_60s', 'comments_60s', 'sellable', 'bitrate_kbps'].map((metric) => `metric=${metric}`).join('&')
@@ -55,7 +56,7 @@ const state = {
   /** @type {number | null} */ chartTimer: null,
   device: '',
   session: '',
-  historyFrom: '',
+  shape: '',
   urgent: false,
   guideOff: sessionStorage.getItem('cueroom.guide') === 'off',
   guideSeen: 0,
@@ -92,10 +93,13 @@ function redraw (topics) {
   })
 }
 
-/** @param {ReadonlySet<string>} dirty */
+/** @param {Set<string>} dirty */
 function draw (dirty) {
-  const any = (/** @type {string[]} */ ...names) => dirty.has('all') || names.some((name) => dirty.has(name))
   const now = moment()
+  const shape = `${now.head?.id} ${now.head?.state} ${now.head?.kind}`
+  if (shape === state.shape) dirty.delete('session') // its head counts events: new with every delta, and nothing to draw
+  state.shape = shape
+  const any = (/** @type {string[]} */ ...names) => dirty.has('all') || names.some((name) => dirty.has(name))
   if (any('session', 'hello')) drawSession(now)
   if (any('rundown', 'session')) drawCue(now, true)
   if (any('alerts', 'prompts', 'deliveries', 'session')) drawAlerts(now)
@@ -106,8 +110,8 @@ function draw (dirty) {
   if (any('deliveries', 'session')) drawGroup(now)
   if (any('guide', 'session')) drawGuide(now)
   if (any('health', 'session')) drawMode(now)
-  if (any('session')) drawTiles(now)
-  if (any('readings', 'skus', 'alerts', 'rundown', 'gaps', 'session', 'rooms')) drawCharts()
+  if (any('session', 'history')) drawTiles(now)
+  if (any('readings', 'skus', 'alerts', 'rundown', 'gaps', 'session', 'rooms', 'history')) drawCharts()
 }
 
 /** @param {Moment} now */
@@ -158,9 +162,10 @@ function setOff (button, off) {
 
 /** @param {Moment} now */
 function drawTiles (now) {
+  const from = Math.max(now.nowMs - SPARK_MS, Math.min(now.head?.started_ms ?? 0, now.nowMs - SPARK_LEAST_MS))
   for (const model of tiles(now)) {
     const element = find(document, `[data-tile="${model.id}"]`)
-    fillTile(element, model, thinned(history.span(model.series, now.nowMs - SPARK_MS, now.nowMs), SPARK_POINTS))
+    fillTile(element, model, thinned(history.span(model.series, from, now.nowMs), SPARK_POINTS))
   }
 }
 
@@ -299,7 +304,7 @@ async function loadHistory () {
   if (!response?.ok || session !== state.session) return
   const body = await response.json()
   history.load(body.rows)
-  redraw(['session'])
+  redraw(['history'])
 }
 
 /** Once a second, on the server's second: figures, ages, countdowns. */
@@ -355,10 +360,8 @@ async function sendPrompt (prompt, button) {
 function moveRundown (to, button) {
   const rundown = topic(feed.board, 'rundown').get('now')
   if (!rundown || button.disabled || !shell.acts) return
-  shell.command(button, api(`/rundown/${to}`), { expects: rundown.version }, () => {
-    const title = authored(target(to)?.title).text
-    shell.say(t('console.cue.moved', { title }))
-  })
+  const title = authored(target(to)?.title).text
+  shell.command(button, api(`/rundown/${to}`), { expects: rundown.version }, () => shell.say(t('console.cue.moved', { title })))
 }
 
 /** @param {'next' | 'back'} to @returns {import('../../types/frames.js').Segment | undefined} where it would go */
@@ -501,6 +504,11 @@ function wirePanels () {
     const next = /** @type {HTMLElement} */ (tabs[(at + step + tabs.length) % tabs.length])
     choose(next)
     next.focus()
+  })
+  document.addEventListener('click', (event) => {
+    if (!pressed(event, 'a[href="#alerts"]')) return
+    choose(/** @type {HTMLElement} */ (tabs[0]))
+    find(document, '#alert-list').focus({ preventScroll: true })
   })
   find(document, '#drawer').addEventListener('click', () => {
     const low = find(document, '#low')

@@ -4,7 +4,7 @@
 
 import { topic } from '../feed/board.js'
 import { wallNow } from '../feed/clock.js'
-import { History, thinned } from '../feed/history.js'
+import { History, readingKey, thinned } from '../feed/history.js'
 import { byUrgency, heldOrder, isAcked, isOn, worstOf } from '../feed/rooms.js'
 import { Feed } from '../feed/socket.js'
 import { readBoot } from '../boot.js'
@@ -16,6 +16,7 @@ import { Shell } from './shell.js'
 /** @import { Alert, RoomCard } from '../../types/frames.js' */
 
 const SPARK_MS = 1_800_000
+const SPARK_LEAST_MS = 120_000
 const SPARK_POINTS = 80
 const ORDER = 'cueroom.order'
 
@@ -91,7 +92,10 @@ function drawShell (all, alarmed) {
 function curve (card) {
   const past = state.pasts.get(card.room)
   const now = nowOf(card)
-  return past ? thinned(past.history.span('viewers@session', now - SPARK_MS, now), SPARK_POINTS) : new Float64Array(0)
+  const reading = card.readings?.viewers
+  if (!past || !reading) return new Float64Array(0)
+  const from = Math.max(now - SPARK_MS, Math.min(card.started_ms ?? 0, now - SPARK_LEAST_MS))
+  return thinned(past.history.span(readingKey('viewers', reading.scope, reading.scope_id), from, now), SPARK_POINTS)
 }
 
 function sample () {
@@ -104,7 +108,7 @@ function sample () {
       load(card, past.history)
     }
     const reading = card.readings?.viewers
-    past.history.put('viewers@session', nowOf(card), reading?.state === 'ok' ? reading.value : null)
+    if (reading) past.history.put(readingKey('viewers', reading.scope, reading.scope_id), nowOf(card), reading.state === 'ok' ? reading.value : null)
   }
 }
 

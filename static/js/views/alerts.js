@@ -61,10 +61,16 @@ function fillState (row, alert, state) {
   put(element, words)
 }
 
+/** @param {Alert} alert @returns {Evidence | null} the newest sentence that broke the rule; what was said around it is context */
+function sentence (alert) {
+  const spoken = [...(alert.evidence ?? [])].filter((evidence) => evidence.kind === 'speech').reverse()
+  return spoken.find((evidence) => (evidence.marks ?? []).some((mark) => !mark.exempt)) ?? spoken[0] ?? null
+}
+
 /** @param {HTMLElement} element @param {Alert} alert  the sentence with its marks, the category and the citation */
 function fillWhy (element, alert) {
-  const said = [...(alert.evidence ?? [])].reverse().find((evidence) => evidence.kind === 'speech')
-  show(element, said !== undefined)
+  const said = sentence(alert)
+  show(element, said !== null)
   if (!said) return
   if (element.children.length === 0) element.append(document.createElement('span'), document.createElement('span'))
   fillMarked(element.children[0], `「${said.text ?? ''}」`, shifted(said))

@@ -11,6 +11,13 @@ import { age, clock, duration, took } from '../format.js'
 import { authored, t } from '../words.js'
 import { attr, find, keyed, put, putAuthored, show } from './dom.js'
 
+const LONG = 44 // half-width characters: what two lines of the mirror hold
+
+/** @param {string} text @returns {number} Hanzi are two wide */
+function width (text) {
+  return [...text].reduce((sum, character) => sum + (character > '\u2e7f' ? 2 : 1), 0)
+}
+
 /** @param {HTMLElement} mirror @param {Cards} cards @param {{ left: string, next: { text: string, lang: string } }} cue */
 export function fillMirror (mirror, cards, cue) {
   const card = cards.urgent ?? cards.current
@@ -19,7 +26,9 @@ export function fillMirror (mirror, cards, cue) {
   attr(mirror, 'data-read', card?.read ? '' : null)
   put(find(mirror, '#mirror-left'), cue.left)
   put(find(mirror, '#mirror-wait'), cards.waiting > 0 ? t('console.host.waiting', { n: cards.waiting }) : '')
-  putAuthored(find(mirror, '#mirror-cue'), card ? authored(card.prompt.text) : { text: t('console.host.empty'), lang: '' })
+  const said = card ? authored(card.prompt.text) : { text: t('console.host.empty'), lang: '' }
+  putAuthored(find(mirror, '#mirror-cue'), said)
+  attr(mirror, 'data-long', width(said.text) > LONG ? '' : null)
   const under = cards.urgent && cards.current ? authored(cards.current.prompt.text) : cue.next
   putAuthored(find(mirror, '#mirror-next'), { text: under.text ? t('console.host.next', { text: under.text }) : '', lang: under.lang })
 }

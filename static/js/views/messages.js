@@ -11,11 +11,14 @@ import { t } from '../words.js'
 import { attr, find, keyed, put } from './dom.js'
 import { fillMarked, reason } from './marked.js'
 
+/** @type {WeakMap<HTMLElement, Message>} */
+const filled = new WeakMap()
+
 /** @param {HTMLElement} list @param {readonly Row[]} rows  newest first @param {string} zone */
 export function fillMessages (list, rows, zone) {
   keyed(list, 'message-row', rows, (row) => row.key, (element, { message }) => {
-    if (element.dataset.filled) return // a message never changes
-    element.dataset.filled = '1'
+    if (filled.get(element) === message) return // the same position of another session is another message
+    filled.set(element, message)
     put(find(element, 'time'), clock(message.at_ms, zone))
     attr(element, 'data-from', message.kind === 'speech' ? 'host' : null)
     put(find(element, '.comment-who'), message.kind === 'speech' ? t('console.messages.host') : message.who)
