@@ -114,6 +114,10 @@ class AlertBook(Struct):
         """Add what was said after it, without a new version: nobody has to be told."""
         return self.put(replace(alert, evidence=_added(alert, (evidence,))))
 
+    def reword(self, alert: Alert, report: Report) -> Alert:
+        """Say how it stands now, without a new version: it is the same state of the same alert."""
+        return self.put(replace(alert, **_said(report)))
+
     def put(self, alert: Alert) -> Alert:
         self.alerts[alert.id] = alert
         return alert

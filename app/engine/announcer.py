@@ -21,6 +21,8 @@ class Announcer:
 
     def __init__(self, state: State, plan: SessionPlan, rules: RuleSet, changes: Changes) -> None:
         self._state, self._plan, self._changes = state, plan, changes
+        self.report: Callable[[str, int], Report | None] = lambda _key, _at: None
+        """How an open alert of a subject stands now; given by whoever judges it."""
         self._inhibitors: Mapping[str, tuple[str, ...]] = {rule.id: rule.inhibited_by for rule in rules.rules}
 
     def take(self, subject: Subject, step: Transition, report: Callable[[], Report]) -> None:
@@ -72,10 +74,14 @@ class Announcer:
         self.review(at)
 
     def repeat(self, alert_id: str, at: int) -> None:
-        """Tell again of an alert that nobody has acknowledged."""
+        """Tell again, and how it stands now, of an alert that nobody has acknowledged."""
         alert = self._state.alerts.alerts.get(alert_id)
         if alert is None or not alert.open or alert.acked_ms is not None or alert.muted:
             return
+        report = self.report(f"{alert.rule}|{alert.scope}|{alert.scope_id}", at)
+        if report is not None:
+            alert = self._state.alerts.reword(alert, report)
+            self._changes.alert(alert)
         told = self._state.alerts.told.get(alert_id)
         self._tell(alert, at, times=told.times + 1 if told else 1)
 

@@ -49,6 +49,7 @@ class Watch:
             if key in self._watched:  # a rule that is gone takes its machine with it
                 self._watched[key].restore(memory)
         state.machines = {}
+        announcer.report = self.report
 
     def member(self, kind: str, member: str) -> None:
         """Begin to judge the rules of this kind of member for one that has been heard of."""
@@ -133,6 +134,14 @@ class Watch:
                 reason = "no_data" if condition == "unknown" else ""
                 shown[key] = RuleView(rule.id, rule.title, subject.scope, subject.scope_id, condition, since, reason)
         return shown
+
+    def report(self, key: str, at: int) -> Report | None:
+        """Return how a metric rule's subject stands now; what was said once does not change."""
+        watched = self._watched.get(key)
+        if watched is None or watched.rule.event or watched.machine.unknown:
+            return None
+        self._inputs.forget()
+        return watched.report(at, zone_offset_ms(self._zone, at), silent=False)
 
     def pack(self) -> None:
         """Put the machines into the state, for a checkpoint."""
