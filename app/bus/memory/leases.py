@@ -1,0 +1,37 @@
+"""Leases in memory, for one process."""
+
+import asyncio
+
+from app.domain.identity import Fence
+
+
+class MemoryOwnership:
+    """Owns the leases of this process. Their time is the event loop's, which no clock change moves."""
+
+    def __init__(self) -> None:
+        self._newest = Fence(0)
+        self._leases: dict[str, tuple[Fence, float]] = {}
+
+    def continue_from(self, fence: Fence) -> None:
+        """Give only fences above `fence` from now on: the newest one in SQL."""
+        self._newest = max(self._newest, fence)
+
+    async def acquire(self, name: str, within_ms: int) -> Fence | None:
+        now = asyncio.get_running_loop().time()
+        if name in self._leases and self._leases[name][1] > now:
+            return None
+        self._newest = Fence(self._newest + 1)
+        self._leases[name] = (self._newest, now + within_ms / 1000)
+        return self._newest
+
+    async def renew(self, name: str, fence: Fence, within_ms: int) -> bool:
+        now = asyncio.get_running_loop().time()
+        held = self._leases.get(name)
+        if held is None or held[0] != fence or held[1] <= now:
+            return False
+        self._leases[name] = (fence, now + within_ms / 1000)
+        return True
+
+    async def release(self, name: str, fence: Fence) -> None:
+        if name in self._leases and self._leases[name][0] == fence:
+            del self._leases[name]

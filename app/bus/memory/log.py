@@ -1,0 +1,107 @@
+"""The session log in memory: one bounded queue a session."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from app.bus.ports import Committed, Ticket, Waiting
+from app.bus.slips import Slip, new_slip
+from app.bus.turns import take_turns
+from app.domain.records import Entry, size_of
+from app.errors import ControlRoomError, Unavailable
+
+WAITING_EVENTS: Final = 100_000
+"""Most events of one session that may wait to be settled: half a second of the fastest ingest."""
+WAITING_IN_ALL: Final = 400_000
+
+
+class MemorySessionLog:
+    """Owns what waits of every session; knows nothing of engines or SQL. For one event loop."""
+
+    def __init__(self, *, waiting_events: int = WAITING_EVENTS, waiting_in_all: int = WAITING_IN_ALL) -> None:
+        self._most, self._most_in_all = waiting_events, waiting_in_all
+        self._queues: dict[str, deque[tuple[int, Waiting]]] = {}
+        self._unsettled: dict[str, int] = {}  # events a session, taken ones too: they are still owed an answer
+        self._in_all = 0
+        self._count = 0
+        self._takers: list[tuple[Collection[str] | None, asyncio.Future[None]]] = []
+
+    async def append(self, session: str, entry: Entry) -> Ticket:
+        size = size_of(entry.body)
+        self._reserve(session, size, size)
+        return self._append(session, entry, size)
+
+    async def append_all(self, entries: Sequence[tuple[str, Entry]]) -> list[Ticket]:
+        sizes = [size_of(entry.body) for _, entry in entries]
+        wanted: dict[str, int] = defaultdict(int)
+        for (session, _), size in zip(entries, sizes, strict=True):
+            wanted[session] += size
+        in_all = sum(sizes)
+        for session, size in wanted.items():
+            self._reserve(session, size, in_all)
+        # No await since the first look at the room there is: nobody else can have taken it.
+        return [self._append(session, entry, size) for (session, entry), size in zip(entries, sizes, strict=True)]
+
+    def _reserve(self, session: str, size: int, in_all: int) -> None:
+        if self._unsettled.get(session, 0) + size > self._most or self._in_all + in_all > self._most_in_all:
+            raise Unavailable("too much of this session waits already", session=session, retry_after_s=1)
+
+    def _append(self, session: str, entry: Entry, size: int) -> Ticket:
+        self._count += 1
+        ticket = new_slip(session, str(self._count), size)
+        queue = self._queues.get(session)
+        if queue is None:
+            queue = self._queues[session] = deque()
+        queue.append((size, Waiting(ticket, entry)))
+        self._unsettled[session] = self._unsettled.get(session, 0) + size
+        self._in_all += size
+        if self._takers:
+            self._wake(session)
+        return ticket
+
+    def _wake(self, session: str) -> None:
+        for sessions, taker in self._takers:
+            if not taker.done() and (sessions is None or session in sessions):
+                taker.set_result(None)
+
+    async def committed(self, ticket: Ticket, within_ms: int) -> Committed:
+        if not isinstance(ticket, Slip):
+            raise Unavailable("this ticket is not of this process", session=ticket.session)
+        return await ticket.wait(within_ms)
+
+    async def take(
+        self, sessions: Collection[str] | None, most: int, within_ms: int
+    ) -> Mapping[str, Sequence[Waiting]]:
+        names = None if sessions is None else frozenset(sessions)
+        if not (taken := self._take(names, most)):
+            taker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._takers.append((names, taker))
+            try:
+                async with asyncio.timeout(within_ms / 1000):
+                    await taker
+            except TimeoutError:
+                pass  # nothing came
+            finally:
+                self._takers.remove((names, taker))
+            taken = self._take(names, most)
+        return taken
+
+    def _take(self, sessions: Collection[str] | None, most: int) -> Mapping[str, Sequence[Waiting]]:
+        if not self._queues:
+            return {}
+        names = [name for name in self._queues if sessions is None or name in sessions]
+        return take_turns(self._queues, names, most)
+
+    async def settle(self, waiting: Waiting, result: Committed | ControlRoomError) -> None:
+        slip = waiting.ticket
+        assert isinstance(slip, Slip), "only what was taken from this log can be settled in it"
+        if slip.result is not None:
+            return
+        self._in_all -= slip.size
+        left = self._unsettled[slip.session] - slip.size
+        if left:
+            self._unsettled[slip.session] = left
+        else:
+            del self._unsettled[slip.session]
+        slip.answer(result)

@@ -1,0 +1,95 @@
+"""One process a database: a lock file in the data folder, and beside it an advisory lock where it is PostgreSQL."""
+
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+from sqlalchemy import URL, make_url
+
+from app.errors import ControlRoomError, Unavailable
+
+LOCK_FILE: Final = "cueroom.lock"
+OWNER_LOCK: Final = 0x63756572_6F6F6D31
+"""The advisory lock of this program; a database serves one installation."""
+CONNECT_S: Final = 5.0
+
+
+class AlreadyRunning(ControlRoomError):
+    """Another process holds the data folder or the database. `pid` or `holder` in the context names it."""
+
+    kind, code = "conflict", "already_running"
+
+
+def holder_of(folder: Path) -> int | None:
+    """Return the pid of the process that holds the data folder now; None when none does."""
+    try:
+        with (folder / LOCK_FILE).open("r+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read().strip() or 0)
+    except (FileNotFoundError, ValueError):
+        pass
+    return None
+
+
+@contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Hold the data folder while the block runs. Raises AlreadyRunning, which names the other's pid.
+
+    The kernel lets go when the process ends, however it ends; the file itself stays.
+    """
+    descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "?"
+            raise AlreadyRunning(
+                f"the data folder is in use by process {pid}; stop it first", pid=pid, folder=str(folder)
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@asynccontextmanager
+async def hold_database(url: str | URL) -> AsyncIterator[asyncpg.Connection]:
+    """Hold a PostgreSQL database while the block runs, on a connection of its own that lives as long.
+
+    Raises AlreadyRunning, which names the other as pg_stat_activity does, and Unavailable. When the connection breaks
+    the lock is gone: ask the yielded connection's `is_closed()`; until somebody does, the fence keeps the data whole.
+    """
+    connection = await _connect(make_url(url))
+    try:
+        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", OWNER_LOCK):
+            holder = await connection.fetchval(_HOLDER, OWNER_LOCK >> 32, OWNER_LOCK & 0xFFFFFFFF) or "?"
+            raise AlreadyRunning(f"the database is in use by {holder}; stop it first", holder=str(holder))
+        yield connection
+    finally:
+        await connection.close(timeout=CONNECT_S)
+
+
+_HOLDER: Final = """
+SELECT a.application_name || ' (server process ' || a.pid || ')'
+FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.classid::bigint = $1 AND l.objid::bigint = $2
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+LIMIT 1
+"""
+
+
+async def _connect(url: URL) -> asyncpg.Connection:
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    name = f"cueroom {os.uname().nodename}:{os.getpid()}"[:63]
+    try:
+        return await asyncpg.connect(plain, timeout=CONNECT_S, server_settings={"application_name": name})
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+        raise Unavailable("the database does not answer", reason=type(fault).__name__) from None

@@ -1,0 +1,94 @@
+"""The connections to Redis: one bounded pool for quick commands, one for those that wait, and their errors."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
+
+from app.errors import Unavailable
+
+BLOCK_MS: Final = 2_000
+"""Longest wait in one command; below the 5 s after which the client takes a silent server for a dead one."""
+POOL_WAIT_S: Final = 5.0
+
+
+@contextmanager
+def as_refusals() -> Iterator[None]:
+    """Turn what the client raises into Unavailable; addresses and passwords stay out of it."""
+    try:
+        yield
+    except (RedisError, OSError) as fault:
+        _be_cancelled()
+        raise Unavailable("Redis does not answer", reason=type(fault).__name__) from None
+    _be_cancelled()
+
+
+def _be_cancelled() -> None:
+    """Raise the cancellation that redis-py may swallow while it connects; else a stopped reader would read on."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+class RedisLink:
+    """Owns the connections of one process; knows nothing of what is kept in Redis."""
+
+    def __init__(self, url: str, *, prefix: str = "cueroom", connections: int = 16) -> None:
+        self.prefix = prefix
+        self._quick = _client(url, connections)
+        self._patient = _client(url, connections)  # a hundred waiting readers must not keep a settle waiting
+
+    def name(self, *parts: str) -> str:
+        """Return a key of this installation."""
+        return ":".join((self.prefix, *parts))
+
+    def script(self, lua: str) -> AsyncScript:
+        """Return a script that is sent once and then called by its hash."""
+        return self._quick.register_script(lua)
+
+    async def run(self, script: AsyncScript, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
+        """Run a script: all of it or, when Redis does not answer, Unavailable."""
+        with as_refusals():
+            return await script(keys=keys, args=args)
+
+    async def command(self, *words: str | int | bytes) -> Any:
+        """Run one quick command."""
+        with as_refusals():
+            return await self._quick.execute_command(*words)  # type: ignore[no-untyped-call]
+
+    async def read(
+        self, streams: dict[str, str], *, most: int, block_ms: int | None = None
+    ) -> list[tuple[str, list[tuple[str, dict[bytes, bytes]]]]]:
+        """Return what lies after the given id in each stream, waiting up to `block_ms` (at most 2 s) for the first."""
+        client = self._quick if block_ms is None else self._patient
+        block = () if block_ms is None else ("BLOCK", max(1, min(block_ms, BLOCK_MS)))
+        with as_refusals():
+            words = ("XREAD", "COUNT", most, *block, "STREAMS", *streams.keys(), *streams.values())
+            answer: Any = await client.execute_command(*words)  # type: ignore[no-untyped-call]
+        return [
+            (name.decode(), [(entry.decode(), fields) for entry, fields in entries if fields is not None])
+            for name, entries in answer or ()
+        ]
+
+    async def close(self) -> None:
+        for client in (self._quick, self._patient):
+            await client.aclose(close_connection_pool=True)
+
+
+def _client(url: str, connections: int) -> Redis:
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=POOL_WAIT_S,
+        socket_timeout=5.0,
+        socket_connect_timeout=3.0,
+        health_check_interval=30,
+        # With these on, a connection that the server has closed is not noticed before a command fails on it.
+        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+    )
+    return Redis(connection_pool=pool)

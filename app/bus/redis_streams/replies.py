@@ -1,0 +1,60 @@
+"""Answers to senders, as they travel from an owner in one process to a sender in another."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from app.bus.ports import Committed
+from app.domain.commands import Outcome
+from app.errors import ControlRoomError, Kind
+
+
+class Refusal(Struct, frozen=True):
+    kind: Kind
+    code: str
+    retryable: bool
+    detail: str
+    context: dict[str, str | int | float]
+
+
+class Reply(Struct, frozen=True, omit_defaults=True):
+    """The answer to the entry of that token: where it stands, or why it was refused."""
+
+    token: str
+    first: int = 0
+    last: int = 0
+    duplicates: int = 0
+    outcome: Outcome | None = None
+    refusal: Refusal | None = None
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(Reply)
+
+
+def encode_reply(token: str, result: Committed | ControlRoomError) -> bytes:
+    if isinstance(result, ControlRoomError):
+        refusal = Refusal(result.kind, result.code, result.retryable, result.detail, result.context)
+        return _encoder.encode(Reply(token, refusal=refusal))
+    return _encoder.encode(Reply(token, result.first, result.last, result.duplicates, result.outcome))
+
+
+def decode_reply(data: bytes) -> tuple[str, Committed | ControlRoomError]:
+    """Return the token and what is to be told. A refusal comes as the class of its code, where this process has one."""
+    reply = _decoder.decode(data)
+    if reply.refusal is None:
+        return reply.token, Committed(reply.first, reply.last, reply.duplicates, reply.outcome)
+    told = reply.refusal
+    made = _class_of(told)
+    return reply.token, made(told.detail, **told.context)
+
+
+def _class_of(told: Refusal) -> type[ControlRoomError]:
+    waiting = [ControlRoomError]
+    while waiting:
+        known = waiting.pop()
+        if known.code == told.code and known.kind == told.kind:
+            return known
+        waiting.extend(known.__subclasses__())
+    return type("Refused", (ControlRoomError,), {"kind": told.kind, "code": told.code, "retryable": told.retryable})

@@ -1,0 +1,327 @@
+"""Promises of the three ports, kept by both implementations alike."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import pytest
+
+from app.bus.memory import MemoryOwnership
+from app.bus.ports import Committed, FrameLog, SessionLog, Stored, Waiting
+from app.bus.redis_streams import RedisOwnership
+from app.domain.commands import Outcome
+from app.domain.events import EnterEvent
+from app.domain.identity import Fence
+from app.domain.people import Actor, Role
+from app.domain.records import Entry, Events
+from app.errors import FenceLost, StaleExpectation, Unavailable
+from app.instants import Instant
+from tests.bus.conftest import RING, ROOM
+
+SOON_MS = 5_000
+"""Longer than anything here takes; a test that waits this long fails."""
+NOT_MS = 20
+"""How long a test waits for what must not come."""
+LIN = Actor("operator", "p1", "林场控", Role.CONTROLLER)
+
+
+def entry(name: str, events: int = 1) -> Entry:
+    made = [EnterEvent(id=f"{name}-{n}", room="douyin", occurred_ms=n) for n in range(events)]
+    return Entry(Instant(1_000), Events(name, ("douyin",), list(made)))
+
+
+def names(waiting: Sequence[Waiting]) -> list[str]:
+    return [one.entry.body.source for one in waiting if isinstance(one.entry.body, Events)]
+
+
+async def take_all(log: SessionLog, count: int) -> list[Waiting]:
+    found: list[Waiting] = []
+    while len(found) < count:
+        taken = await log.take(None, 1_000_000, SOON_MS)
+        assert taken, f"only {len(found)} of {count} entries came"
+        found.extend(one for waiting in taken.values() for one in waiting)
+    return found
+
+
+# The session log.
+
+
+async def test_entries_of_a_session_come_in_the_order_they_were_appended(session_log: SessionLog) -> None:
+    for n in range(10):
+        await session_log.append("a", entry(f"n{n}"))
+    assert names(await take_all(session_log, 10)) == [f"n{n}" for n in range(10)]
+
+
+async def test_an_entry_arrives_as_it_was_sent(session_log: SessionLog) -> None:
+    sent = entry("whole", 3)
+    await session_log.append("a", sent)
+    assert [one.entry for one in await take_all(session_log, 1)] == [sent]
+
+
+async def test_a_sender_is_told_where_its_entry_stands(session_log: SessionLog) -> None:
+    ticket = await session_log.append("a", entry("x"))
+    outcome = Outcome("key", "done", 7, 1_000, LIN, "ack_alert", found=2)
+    told = Committed(7, 7, 0, outcome)
+    (waiting,) = await take_all(session_log, 1)
+    await session_log.settle(waiting, told)
+    assert await session_log.committed(ticket, SOON_MS) == told
+    assert await session_log.committed(ticket, SOON_MS) == told
+
+
+async def test_a_sender_that_already_waits_is_told_at_once(session_log: SessionLog) -> None:
+    ticket = await session_log.append("a", entry("x"))
+    asking = asyncio.create_task(session_log.committed(ticket, SOON_MS))
+    (waiting,) = await take_all(session_log, 1)
+    await session_log.settle(waiting, Committed(2, 2))
+    async with asyncio.timeout(1):
+        assert await asking == Committed(2, 2)
+
+
+async def test_a_refusal_is_raised_at_the_sender_as_what_it_is(session_log: SessionLog) -> None:
+    ticket = await session_log.append("a", entry("x"))
+    (waiting,) = await take_all(session_log, 1)
+    await session_log.settle(waiting, StaleExpectation("the alert is at version 3", found=3))
+    with pytest.raises(StaleExpectation, match="version 3") as refused:
+        await session_log.committed(ticket, SOON_MS)
+    assert refused.value.context == {"found": 3}
+
+
+async def test_a_sender_that_is_not_answered_in_time_is_told_so_and_may_ask_again(session_log: SessionLog) -> None:
+    ticket = await session_log.append("a", entry("x"))
+    with pytest.raises(Unavailable):
+        await session_log.committed(ticket, NOT_MS)
+    (waiting,) = await take_all(session_log, 1)
+    await session_log.settle(waiting, Committed(2, 2))
+    assert await session_log.committed(ticket, SOON_MS) == Committed(2, 2)
+
+
+async def test_a_full_session_refuses_and_leaves_the_others_alone(session_log: SessionLog) -> None:
+    await session_log.append("a", entry("fills", ROOM))
+    with pytest.raises(Unavailable) as refused:
+        await session_log.append("a", entry("too much"))
+    assert refused.value.context["session"] == "a"
+    await session_log.append("b", entry("fits"))
+    assert sorted(names(await take_all(session_log, 2))) == ["fills", "fits"]
+
+
+async def test_what_is_taken_but_not_settled_still_takes_room(session_log: SessionLog) -> None:
+    await session_log.append("a", entry("fills", ROOM))
+    (waiting,) = await take_all(session_log, 1)
+    with pytest.raises(Unavailable):
+        await session_log.append("a", entry("too early"))
+    await session_log.settle(waiting, Committed(2, ROOM + 1))
+    await session_log.append("a", entry("now", ROOM))
+
+
+async def test_of_a_batch_for_several_sessions_all_or_nothing_is_appended(session_log: SessionLog) -> None:
+    await session_log.append("full", entry("fills", ROOM - 1))
+    batch = [("a", entry("a1")), ("full", entry("f1")), ("full", entry("f2")), ("b", entry("b1"))]
+    with pytest.raises(Unavailable):
+        await session_log.append_all(batch)
+    assert names(await take_all(session_log, 1)) == ["fills"]
+    assert await session_log.take(None, 1_000, NOT_MS) == {}
+    tickets = await session_log.append_all(batch[:2])
+    assert [ticket.session for ticket in tickets] == ["a", "full"]
+
+
+async def test_an_empty_batch_is_no_entry(session_log: SessionLog) -> None:
+    assert await session_log.append_all([]) == []
+    assert await session_log.take(None, 1_000, NOT_MS) == {}
+
+
+async def test_taking_waits_for_the_first_and_wakes_at_once(session_log: SessionLog) -> None:
+    taking = asyncio.create_task(session_log.take(None, 1_000, SOON_MS))
+    await asyncio.sleep(0.01)
+    await session_log.append("a", entry("x"))
+    async with asyncio.timeout(1):
+        assert names((await taking)["a"]) == ["x"]
+
+
+async def test_an_owner_of_some_sessions_gets_only_theirs(session_log: SessionLog) -> None:
+    await session_log.append_all([("a", entry("a1")), ("b", entry("b1"))])
+    assert list(await session_log.take(["b"], 1_000, SOON_MS)) == ["b"]
+    assert await session_log.take(["c"], 1_000, NOT_MS) == {}
+    assert list(await session_log.take(["a"], 1_000, SOON_MS)) == ["a"]
+
+
+async def test_a_session_that_sends_much_does_not_starve_one_that_sends_little(session_log: SessionLog) -> None:
+    for n in range(9):
+        await session_log.append("loud", entry(f"loud{n}", 10))
+    await session_log.append("quiet", entry("quiet"))
+    taken = await session_log.take(None, 20, SOON_MS)
+    assert names(taken["quiet"]) == ["quiet"]
+    assert sum(len(one.entry.body.events) for one in taken["loud"] if isinstance(one.entry.body, Events)) <= 20
+
+
+async def test_the_fullest_take_turns(session_log: SessionLog) -> None:
+    for n in range(4):
+        await session_log.append_all([(name, entry(f"{name}{n}", 10)) for name in ("a", "b", "c")])
+    served: list[Mapping[str, Sequence[Waiting]]] = [await session_log.take(None, 20, SOON_MS) for _ in range(6)]
+    for one, following in pairwise(served):
+        assert set(one) | set(following) == {"a", "b", "c"}
+
+
+async def test_an_entry_larger_than_a_turn_is_taken_whole(session_log: SessionLog) -> None:
+    await session_log.append("a", entry("large", 50))
+    taken = await session_log.take(None, 10, SOON_MS)
+    assert [len(one.entry.body.events) for one in taken["a"] if isinstance(one.entry.body, Events)] == [50]
+
+
+async def test_settling_twice_keeps_the_first_answer(session_log: SessionLog) -> None:
+    ticket = await session_log.append("a", entry("x"))
+    (waiting,) = await take_all(session_log, 1)
+    await session_log.settle(waiting, Committed(2, 2))
+    await session_log.settle(waiting, Committed(9, 9))
+    assert await session_log.committed(ticket, SOON_MS) == Committed(2, 2)
+    await session_log.append("a", entry("fills", ROOM))  # its room was given back once
+
+
+# The frame log.
+
+
+def delta(seq: int, epoch: int = 5) -> Stored:
+    return Stored(epoch, seq, f"{epoch}/{seq}".encode())
+
+
+async def publish(log: FrameLog, *seqs: int, epoch: int = 5) -> None:
+    for seq in seqs:
+        await log.publish("board", delta(seq, epoch))
+
+
+async def test_a_snapshot_comes_with_every_later_delta(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"part 1", b"part 2"])
+    await publish(frame_log, 1, 2)
+    await frame_log.put_snapshot("board", 5, 2, [b"newer"])
+    await publish(frame_log, 3)
+    kept = await frame_log.newest("board")
+    assert kept is not None
+    assert (kept.epoch, kept.seq, kept.snapshot, kept.deltas) == (5, 2, (b"newer",), (delta(3),))
+
+
+async def test_a_board_nobody_published_has_nothing(frame_log: FrameLog) -> None:
+    assert await frame_log.newest("board") is None
+    assert await frame_log.since("board", 5, 0) is None
+    assert list(await frame_log.wait("board", 5, 0, NOT_MS)) == []
+
+
+async def test_who_missed_some_deltas_gets_exactly_those(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    await publish(frame_log, 1, 2, 3)
+    assert await frame_log.since("board", 5, 1) == [delta(2), delta(3)]
+    assert await frame_log.since("board", 5, 3) == []
+
+
+async def test_deltas_that_are_no_longer_all_held_are_not_given_in_part(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    await publish(frame_log, *range(1, RING + 3))
+    assert await frame_log.since("board", 5, 1) is None
+    assert await frame_log.since("board", 5, 2) == [delta(seq) for seq in range(3, RING + 3)]
+    assert await frame_log.newest("board") is None, "a snapshot with a gap after it is of no use"
+
+
+async def test_a_position_that_lies_ahead_is_not_held(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    await publish(frame_log, 1)
+    assert await frame_log.since("board", 5, 2) is None
+
+
+async def test_another_epoch_gives_no_deltas_for_the_one_before(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    await publish(frame_log, 1)
+    await frame_log.put_snapshot("board", 6, 0, [b"t"])
+    assert await frame_log.since("board", 5, 1) is None
+    assert await frame_log.since("board", 6, 0) == []
+
+
+async def test_a_higher_epoch_shuts_out_a_lower_one(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    await publish(frame_log, 1)
+    await publish(frame_log, 1, epoch=6)
+    with pytest.raises(FenceLost):
+        await publish(frame_log, 2)
+    with pytest.raises(FenceLost):
+        await frame_log.put_snapshot("board", 5, 2, [b"late"])
+    await publish(frame_log, 2, epoch=6)
+    assert await frame_log.since("board", 6, 1) == [delta(2, 6)]
+
+
+async def test_a_delta_told_twice_is_kept_once(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    await publish(frame_log, 1, 2, 1, 2, 3)
+    assert await frame_log.since("board", 5, 0) == [delta(1), delta(2), delta(3)]
+
+
+async def test_a_delta_that_is_missing_leaves_no_gap_among_those_held(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    await publish(frame_log, 1, 3)
+    assert await frame_log.since("board", 5, 0) is None
+    assert await frame_log.since("board", 5, 2) == [delta(3)]
+    assert await frame_log.newest("board") is None
+
+
+async def test_waiting_wakes_at_once_and_brings_what_came(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    waiting = asyncio.create_task(frame_log.wait("board", 5, 0, SOON_MS))
+    await asyncio.sleep(0.01)
+    await publish(frame_log, 1)
+    async with asyncio.timeout(1):
+        assert list(await waiting) == [delta(1)]
+
+
+async def test_waiting_brings_what_is_there_without_waiting(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    await publish(frame_log, 1, 2)
+    assert list(await frame_log.wait("board", 5, 1, SOON_MS)) == [delta(2)]
+
+
+async def test_who_waits_learns_of_a_new_epoch(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    await publish(frame_log, 1, 2, 3)
+    waiting = asyncio.create_task(frame_log.wait("board", 5, 3, SOON_MS))
+    await asyncio.sleep(0.01)
+    await frame_log.put_snapshot("board", 6, 0, [b"t"])
+    await publish(frame_log, 1, epoch=6)
+    async with asyncio.timeout(1):
+        assert list(await waiting) == [delta(1, 6)]
+
+
+async def test_waiting_in_vain_brings_nothing(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    assert list(await frame_log.wait("board", 5, 0, NOT_MS)) == []
+
+
+# Ownership.
+
+
+async def test_a_name_has_one_owner_at_a_time(ownership: MemoryOwnership | RedisOwnership) -> None:
+    fence = await ownership.acquire("worker", SOON_MS)
+    assert fence is not None
+    assert await ownership.acquire("worker", SOON_MS) is None
+    assert await ownership.acquire("another", SOON_MS) is not None
+    await ownership.release("worker", fence)
+    assert await ownership.acquire("worker", SOON_MS) is not None
+
+
+async def test_fences_only_grow_and_go_on_from_what_sql_has(ownership: MemoryOwnership | RedisOwnership) -> None:
+    first = await ownership.acquire("a", SOON_MS)
+    second = await ownership.acquire("b", SOON_MS)
+    assert first is not None
+    assert second is not None
+    assert second > first
+    ownership.continue_from(Fence(1_000))
+    third = await ownership.acquire("c", SOON_MS)
+    assert third is not None
+    assert third > 1_000
+
+
+async def test_a_lease_that_ran_out_is_lost_and_may_be_taken(ownership: MemoryOwnership | RedisOwnership) -> None:
+    old = await ownership.acquire("worker", 15)
+    assert old is not None
+    assert await ownership.renew("worker", old, 15)
+    await asyncio.sleep(0.03)
+    assert not await ownership.renew("worker", old, SOON_MS)
+    new = await ownership.acquire("worker", SOON_MS)
+    assert new is not None
+    assert new > old
+    await ownership.release("worker", old)  # not his any more: changes nothing
+    assert await ownership.renew("worker", new, SOON_MS)
