@@ -6,9 +6,10 @@ from functools import cache
 
 import msgspec
 
-from app.domain.commands import AckAlert, MoveRundown, ReceivePrompt, SendPrompt, UnackAlert
+from app.domain.board import Audience, Topic
+from app.domain.commands import AckAlert, MoveRundown, ReceivePrompt, SendPrompt, Stage, UnackAlert
 from app.domain.effects import Effects
-from app.domain.events import FollowEvent
+from app.domain.events import Event, FollowEvent
 from app.domain.identity import Position
 from app.domain.people import Clearance
 from app.domain.records import Chunk, Events, size_of
@@ -29,7 +30,7 @@ def random_session(seed: int, steps: int = 100) -> tuple[Script, Effects]:
     draw = random.Random(seed)
     script = Script(TWO_ROOMS, live=draw.random() < 0.7)
     second = 1.0
-    sent = []
+    sent: list[Event] = []
     for _ in range(steps):
         second += draw.choice((0.0, 0.004, 0.2, 0.9, 2.0, 7.0, 31.0)) * draw.random()
         kind = draw.random()
@@ -56,7 +57,7 @@ def random_session(seed: int, steps: int = 100) -> tuple[Script, Effects]:
     return script, script.engine.take_effects()
 
 
-def _event(draw: random.Random, script: Script, second: float) -> object:
+def _event(draw: random.Random, script: Script, second: float) -> Event:
     when = second - draw.choice((0.0, 0.0, 0.1, 0.8, 3.0, 29.0, 45.0, 700.0, 2_000.0)) * draw.random()
     who, room = draw.randint(1, 150), draw.choice(("r1", "r1", "r2"))
     match draw.randint(0, 9):
@@ -89,7 +90,8 @@ def _command(draw: random.Random, script: Script, second: float) -> None:
         case 1 if alerts:
             script.order_to(second, UnackAlert(draw.choice(sorted(alerts))))
         case 2 if prompts:
-            stage = draw.choice(("shown", "seen", "done"))
+            stages: tuple[Stage, ...] = ("shown", "seen", "done")
+            stage = draw.choice(stages)
             at = script.at(second - draw.random())
             script.order_to(second, ReceivePrompt(draw.choice(sorted(prompts)), "d1", "平板", stage, at), by=TABLET)
         case 3:
@@ -143,14 +145,15 @@ def told(effects: Effects) -> bytes:
     return msgspec.json.encode(effects)
 
 
-def boards(engine: Engine) -> dict[str, object]:
+EYES: tuple[tuple[Audience, Clearance], ...] = (
+    ("control", Clearance.RESTRICTED),
+    ("wall", Clearance.OPEN),
+    ("tablet", Clearance.OPEN),
+)
+
+
+def boards(engine: Engine) -> dict[tuple[Topic, Audience], object]:
     """Return every topic for every kind of eyes."""
     return {
-        f"{topic}/{audience}/{clearance}": engine.topic(topic, audience, clearance)
-        for topic in TOPICS
-        for audience, clearance in (
-            ("control", Clearance.RESTRICTED),
-            ("wall", Clearance.OPEN),
-            ("tablet", Clearance.OPEN),
-        )
+        (topic, audience): engine.topic(topic, audience, clearance) for topic in TOPICS for audience, clearance in EYES
     }

@@ -1,9 +1,8 @@
 """Promises: effects and boards depend on the records and their instants alone."""
 
-from typing import Any
-
 import pytest
 
+from app.domain.board import Audience, Topic
 from app.domain.people import Clearance
 from app.domain.records import Gap
 from app.engine.changes import TOPICS
@@ -83,11 +82,14 @@ def test_a_topic_whose_number_did_not_grow_looks_the_same(seed: int) -> None:
         before, numbers = _compared(engine, before, numbers)
 
 
-def _compared(engine: Engine, before: dict[str, object], numbers: dict[str, int]) -> tuple[dict[str, object], Any]:
+Boards = dict[tuple[Topic, Audience], object]
+
+
+def _compared(engine: Engine, before: Boards, numbers: dict[Topic, int]) -> tuple[Boards, dict[Topic, int]]:
     after, grown = boards(engine), dict(engine.versions)
-    for key, topic in after.items():
-        if grown[key.split("/")[0]] == numbers[key.split("/")[0]]:
-            assert topic == before[key], key
+    for (topic, audience), values in after.items():
+        if grown[topic] == numbers[topic]:
+            assert values == before[topic, audience], topic
     return after, grown
 
 
