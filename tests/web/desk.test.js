@@ -3,17 +3,17 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-import { counts, isListed, listed, loudest, markRank, pieces, promptFor, proposal, stateOf } from '../../static/js/feed/alerts.js'
+import { counts, isListed, listed, loudest, markRank, pieces, promptFor, proposal, stateOf } from '../../static/js/desk/alerts.js'
 import { EMPTY, applyFrame } from '../../static/js/feed/board.js'
-import { freshness, shownAs } from '../../static/js/feed/freshness.js'
-import { History, thinned } from '../../static/js/feed/history.js'
-import { RUNNING, hold, shown } from '../../static/js/feed/messages.js'
-import { newest, receiptsOf, tablets, unread } from '../../static/js/feed/receipts.js'
-import { byUrgency, heldOrder } from '../../static/js/feed/rooms.js'
-import { cue, startOf } from '../../static/js/feed/rundown.js'
-import { byRisk, cartRate, forecast, riskiest } from '../../static/js/feed/skus.js'
-import { tiles } from '../../static/js/feed/tiles.js'
-import { extent, trends } from '../../static/js/feed/trends.js'
+import { freshness, shownAs } from '../../static/js/desk/freshness.js'
+import { History, thinned } from '../../static/js/desk/history.js'
+import { RUNNING, hold, shown } from '../../static/js/desk/messages.js'
+import { newest, receiptsOf, tablets, unread } from '../../static/js/desk/receipts.js'
+import { byUrgency, heldOrder } from '../../static/js/desk/rooms.js'
+import { cue, startOf } from '../../static/js/desk/rundown.js'
+import { byRisk, cartRate, forecast, riskiest } from '../../static/js/desk/skus.js'
+import { tiles } from '../../static/js/desk/tiles.js'
+import { extent, trends } from '../../static/js/desk/trends.js'
 import * as format from '../../static/js/format.js'
 import { authored, t, useWords } from '../../static/js/words.js'
 
@@ -203,7 +203,7 @@ test('rooms by severity keep their order for ten seconds', () => {
   assert.deepEqual(heldOrder(kept, alarmed, 12_000).ids, ['b', 'a'])
 })
 
-/** @returns {import('../../static/js/feed/tiles.js').Moment} the recorded moment of the sample evening */
+/** @returns {import('../../static/js/desk/tiles.js').Moment} the recorded moment of the sample evening */
 function recorded () {
   const lines = readFileSync(new URL('./frames/console.ndjson', import.meta.url), 'utf8').trim().split('\n').map((line) => JSON.parse(line))
   const board = lines.reduce((now, frame) => applyFrame(now, frame).board, EMPTY)

@@ -2,17 +2,17 @@
  * The console of one room: follows its board, draws it once a frame, sends what the controller decides.
  */
 
-import { counts, listed, loudest, proposal, rank, stateOf } from '../feed/alerts.js'
+import { counts, listed, loudest, proposal, rank, stateOf } from '../desk/alerts.js'
 import { topic } from '../feed/board.js'
 import { cards } from '../feed/cards.js'
 import { sessionNow, wallNow } from '../feed/clock.js'
-import { History, thinned } from '../feed/history.js'
-import { RUNNING, hold, shown } from '../feed/messages.js'
-import { isUnanswered, newest, tablets, unread } from '../feed/receipts.js'
-import { cue } from '../feed/rundown.js'
+import { History, thinned } from '../desk/history.js'
+import { RUNNING, hold, shown } from '../desk/messages.js'
+import { isUnanswered, newest, tablets, unread } from '../desk/receipts.js'
+import { cue } from '../desk/rundown.js'
 import { Feed } from '../feed/socket.js'
-import { tiles } from '../feed/tiles.js'
-import { gaps, marks, trends } from '../feed/trends.js'
+import { tiles } from '../desk/tiles.js'
+import { gaps, marks, trends } from '../desk/trends.js'
 import { age, clock, duration, number } from '../format.js'
 import { readBoot } from '../boot.js'
 import { authored, t } from '../words.js'
@@ -29,8 +29,8 @@ import { Shell } from './shell.js'
 
 /**
  * @import { Alert, DeviceRow, Prompt, Words } from '../../types/frames.js'
- * @import { Moment } from '../feed/tiles.js'
- * @import { Range } from '../feed/trends.js'
+ * @import { Moment } from '../desk/tiles.js'
+ * @import { Range } from '../desk/trends.js'
  */
 
 const PROMPT_LENGTH = 60

@@ -4,8 +4,8 @@
 
 import { topic } from '../feed/board.js'
 import { wallNow } from '../feed/clock.js'
-import { History, readingKey, thinned } from '../feed/history.js'
-import { byUrgency, heldOrder, isAcked, isOn, worstOf } from '../feed/rooms.js'
+import { History, readingKey, thinned } from '../desk/history.js'
+import { byUrgency, heldOrder, isAcked, isOn, worstOf } from '../desk/rooms.js'
 import { Feed } from '../feed/socket.js'
 import { readBoot } from '../boot.js'
 import { t } from '../words.js'

@@ -8,7 +8,7 @@
  * @typedef {{ alert: Alert, room: string, nowMs: number, fix: { text: string } | null, open: string } | null} StripModel
  */
 
-import { isListed, rank } from '../feed/alerts.js'
+import { isListed, rank } from '../desk/alerts.js'
 import { sessionNow, wallNow } from '../feed/clock.js'
 import { post } from '../feed/commands.js'
 import { CLOSE_SIGNED_OUT, canSend, linkState } from '../feed/resume.js'

@@ -14,7 +14,7 @@ import { sessionNow } from '../feed/clock.js'
 import { bounded, keepComfort, readComfort } from '../feed/comfort.js'
 import { post } from '../feed/commands.js'
 import { CLOSE_FORBIDDEN, CLOSE_SIGNED_OUT, canSend, linkState } from '../feed/resume.js'
-import { cue, startOf } from '../feed/rundown.js'
+import { cue, startOf } from '../desk/rundown.js'
 import { Feed } from '../feed/socket.js'
 import { clock, duration } from '../format.js'
 import { attr, find, put } from '../views/dom.js'
@@ -24,6 +24,9 @@ import { authored, t, tOr } from '../words.js'
 /** After another card came, taps count only when it has been on the screen this long: nobody answers what they have not seen. */
 const ARM_MS = 700
 const FLUSH_MS = 5_000
+/** 全场慢, 全场快: less is nothing, and more than an hour is another plan than the one that runs. */
+const SHIFT_FROM_MS = 5_000
+const SHIFT_TO_MS = 3_600_000
 const REFUSED_MS = 8_000
 
 const { me, room } = readBoot()
@@ -140,7 +143,7 @@ function fillTimes () {
     word: where.now ? t(where.over ? 'host.over' : 'host.left') : '',
     over: where.over,
     item: authored(where.now?.title),
-    shift: where.now && Math.abs(shift) >= 5_000 ? t(shift > 0 ? 'host.behind' : 'host.ahead', { by: duration(Math.abs(shift)) }) : '',
+    shift: where.now && Math.abs(shift) >= SHIFT_FROM_MS && Math.abs(shift) < SHIFT_TO_MS ? t(shift > 0 ? 'host.behind' : 'host.ahead', { by: duration(Math.abs(shift)) }) : '',
     drill: head !== undefined && head.kind !== 'live'
   })
   put(find(host, '#urgent-left'), where.now && !where.over ? t('host.urgent_left', { left }) : '')

@@ -5,7 +5,7 @@
  * @typedef {{ prompts: Iterable<Prompt>, deliveries: Iterable<Delivery>, nowMs: number, zone: string, busy: (id: string) => boolean }} AlertsContext
  */
 
-import { messagesOf, promptFor, proposal, rank, stateOf } from '../feed/alerts.js'
+import { messagesOf, promptFor, proposal, rank, stateOf } from '../desk/alerts.js'
 import { clock, duration } from '../format.js'
 import { authored, t } from '../words.js'
 import { delivered } from './group.js'
@@ -30,7 +30,9 @@ export function fillAlerts (list, alerts, context) {
     fillWhy(find(row, '.alert-why'), alert)
     fillAction(find(row, '.alert-do'), alert, state, promptFor(prompts, alert.id) === null)
     fillButtons(row, alert, state, promptFor(prompts, alert.id), context)
-    put(find(row, '.alert-note'), note(alert, state, promptFor(prompts, alert.id), messagesOf(deliveries, alert.id), context.zone))
+    const sent = messagesOf(deliveries, alert.id)
+    put(find(row, '.alert-note'), note(alert, state, promptFor(prompts, alert.id), sent, context.zone))
+    attr(find(row, '.alert-note'), 'data-bad', sent.some((delivery) => delivery.state === 'failed' || delivery.state === 'unknown') ? '' : null)
   })
   fillAges(list, alerts, context.nowMs)
 }

@@ -3,7 +3,7 @@
  *
  * Every pixel column gets the lowest and highest second that falls into it, so a whole evening costs as much as a minute.
  *
- * @import { Span } from '../feed/history.js'
+ * @import { Span } from '../desk/history.js'
  * @typedef {{ span: Span, colour: string, dash?: number[], fill?: boolean }} Line
  * @typedef {{ from: { at: number, value: number }, to: { at: number, value: number }, endAt: number | null, nowText: string, outText: string, endText: string }} ForecastModel
  * @typedef {{

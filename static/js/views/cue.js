@@ -2,10 +2,10 @@
  * The cue bar: what is on, how long still, and the rundown beside it.
  *
  * @import { Rundown, Segment } from '../../types/frames.js'
- * @import { Cue } from '../feed/rundown.js'
+ * @import { Cue } from '../desk/rundown.js'
  */
 
-import { startOf } from '../feed/rundown.js'
+import { startOf } from '../desk/rundown.js'
 import { clock, duration, shift } from '../format.js'
 import { authored, t } from '../words.js'
 import { attr, find, keyed, put, putAuthored, show } from './dom.js'

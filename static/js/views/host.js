@@ -3,10 +3,10 @@
  *
  * @import { DeviceRow, Prompt, QuickPrompt } from '../../types/frames.js'
  * @import { Cards } from '../feed/cards.js'
- * @import { Receipt } from '../feed/receipts.js'
+ * @import { Receipt } from '../desk/receipts.js'
  */
 
-import { receiptsOf } from '../feed/receipts.js'
+import { receiptsOf } from '../desk/receipts.js'
 import { age, clock, duration, took } from '../format.js'
 import { authored, t } from '../words.js'
 import { attr, find, keyed, put, putAuthored, show } from './dom.js'

@@ -4,7 +4,7 @@
  * @import { Mark } from '../../types/frames.js'
  */
 
-import { markRank, pieces } from '../feed/alerts.js'
+import { markRank, pieces } from '../desk/alerts.js'
 import { t, tOr } from '../words.js'
 
 /** @param {Element} element @param {string} text @param {readonly Mark[]} marks */

@@ -2,10 +2,10 @@
  * 弹幕与口播: viewers' words and the host's, with what the lexicon found in them.
  *
  * @import { Message } from '../../types/frames.js'
- * @import { Row } from '../feed/messages.js'
+ * @import { Row } from '../desk/messages.js'
  */
 
-import { markRank } from '../feed/alerts.js'
+import { markRank } from '../desk/alerts.js'
 import { clock } from '../format.js'
 import { t } from '../words.js'
 import { attr, find, keyed, put } from './dom.js'

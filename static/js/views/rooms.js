@@ -5,7 +5,7 @@
  * @typedef {{ nowOf: (card: RoomCard) => number, numberOf: (card: RoomCard) => number, curve: (card: RoomCard) => Float64Array, acts: boolean }} RoomsContext
  */
 
-import { METRICS, figure, isAcked, isOn, rankOf, stoppedAt, worstOf } from '../feed/rooms.js'
+import { METRICS, figure, isAcked, isOn, rankOf, stoppedAt, worstOf } from '../desk/rooms.js'
 import { clock, duration } from '../format.js'
 import { authored, t } from '../words.js'
 import { attr, find, keyed, put, putAuthored, show } from './dom.js'
@@ -52,14 +52,14 @@ function fillWorst (element, card, now) {
   put(find(element, '.room-age'), visible ? sinceWords(worst, now) : '')
 }
 
-/** @param {import('../feed/rooms.js').Worst} worst @param {number} now @returns {string} */
+/** @param {import('../desk/rooms.js').Worst} worst @param {number} now @returns {string} */
 function sinceWords (worst, now) {
   const age = duration((worst.ended_ms ?? now) - worst.opened_ms)
   if (worst.condition === 'ended') return t('state.recovered')
   return worst.severity === 'P1' && !isAcked(worst) ? t('overview.since', { age }) : age
 }
 
-/** @param {HTMLElement} element @param {import('../feed/rooms.js').Figure} figure */
+/** @param {HTMLElement} element @param {import('../desk/rooms.js').Figure} figure */
 function fillFigure (element, { text, shown, full }) {
   put(element, text)
   attr(element, 'data-state', shown)

@@ -5,7 +5,7 @@
  * @typedef {{ ranks: ReadonlyMap<string, number>, nowMs: number, zone: string, currency: string }} SkuContext
  */
 
-import { byRisk, cartRate, forecast } from '../feed/skus.js'
+import { byRisk, cartRate, forecast } from '../desk/skus.js'
 import { clock, money, number, percent } from '../format.js'
 import { t } from '../words.js'
 import { attr, find, keyed, put, show } from './dom.js'

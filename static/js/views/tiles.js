@@ -1,7 +1,7 @@
 /**
  * The headline tiles: figures into existing nodes, a curve beside each.
  *
- * @import { TileModel } from '../feed/tiles.js'
+ * @import { TileModel } from '../desk/tiles.js'
  */
 
 import { attr, find, put, show } from './dom.js'

@@ -1,7 +1,7 @@
 /**
  * The charts of a console: their heads in words, their curves on canvas.
  *
- * @import { Trend } from '../feed/trends.js'
+ * @import { Trend } from '../desk/trends.js'
  */
 
 import { clock, compact, number } from '../format.js'

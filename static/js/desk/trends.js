@@ -17,7 +17,7 @@
 import { clock, currencyDigits, number } from '../format.js'
 import { authored, t } from '../words.js'
 import { isSpoken, rank } from './alerts.js'
-import { topic } from './board.js'
+import { topic } from '../feed/board.js'
 import { RATE_FLOOR, measures } from './tiles.js'
 import { endOfNow, startOf } from './rundown.js'
 import { forecast, riskiest } from './skus.js'

@@ -1,5 +1,6 @@
 /**
- * Alerts in the order of their loudness, and what each one offers to do. Pure.
+ * Alerts in the order of their loudness, and what each one offers to do. Pure, like all of desk/: from what the page
+ * believes to what its views are told; no DOM, no network.
  *
  * @import { Alert, Delivery, Mark, Prompt } from '../../types/frames.js'
  * @typedef {'new' | 'acked' | 'back'} AlertState  back: ended before anyone acknowledged it (已恢复未确认)

@@ -2,7 +2,7 @@
  * The six headline tiles, worded: value, target, change, age, and how much of it may be believed. Pure.
  *
  * @import { Alert, LineRow, Reading, SessionHead, SkuRow } from '../../types/frames.js'
- * @import { Board } from './board.js'
+ * @import { Board } from '../feed/board.js'
  * @import { Shown } from './freshness.js'
  * @import { History } from './history.js'
  * @typedef {{ text: string, dir: 'up' | 'down' | 'same' }} Change
@@ -16,7 +16,7 @@
 import { age, clock, compact, delta, money, number, percent } from '../format.js'
 import { t } from '../words.js'
 import { isListed, rank, stateOf } from './alerts.js'
-import { topic } from './board.js'
+import { topic } from '../feed/board.js'
 import { freshness, shownAs } from './freshness.js'
 import { endOfNow } from './rundown.js'
 import { forecast, riskiest } from './skus.js'
