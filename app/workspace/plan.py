@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -9,8 +10,10 @@ from msgspec import Struct
 from app.domain.plan import ChannelPlan, RoomPlan, SessionKind, SessionPlan, SkuPlan, Target
 from app.domain.workspace import Room, RundownPlan, Sku, Workspace
 from app.errors import NotFound
-from app.instants import DAY
+from app.instants import HOUR
 from app.workspace.goods import EVERY_ROOM
+
+FAR_MS: Final = 6 * HOUR
 
 
 class Level(Struct, frozen=True):
@@ -98,7 +101,10 @@ def _targets(workspace: Workspace, room_id: str) -> tuple[Target, ...]:
 
 
 def planned_start(rundown: RundownPlan, zone: str, now_ms: int) -> int | None:
-    """Return the planned start nearest to now: at 00:10 a 23:50 start was yesterday's."""
+    """Return the planned start nearest to now (at 00:10 a 23:50 start was yesterday's), or None.
+
+    None when the rundown has no start, or when now is so far from it that another broadcast than the planned one runs.
+    """
     if not rundown.start:
         return None
     hour, minute = (int(part) for part in rundown.start.split(":"))
@@ -107,5 +113,4 @@ def planned_start(rundown: RundownPlan, zone: str, now_ms: int) -> int | None:
     )
     starts = [int((here + timedelta(days=days)).timestamp() * 1_000) for days in (-1, 0, 1)]
     nearest = min(starts, key=lambda start: abs(start - now_ms))
-    assert abs(nearest - now_ms) <= DAY
-    return nearest
+    return nearest if abs(nearest - now_ms) <= FAR_MS else None

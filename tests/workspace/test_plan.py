@@ -78,13 +78,18 @@ def test_goods_of_another_room_stay_out() -> None:
         ((23, 20, 22), (23, 20, 0)),
         ((23, 19, 15), (23, 20, 0)),
         ((24, 0, 10), (23, 20, 0)),
-        ((24, 9, 0), (24, 20, 0)),
+        ((24, 14, 1), (24, 20, 0)),
     ],
 )
 def test_the_planned_start_is_the_one_nearest_to_now(now: tuple[int, int, int], start: tuple[int, int, int]) -> None:
     at = int(datetime(2026, 11, now[0], now[1], now[2], tzinfo=SHANGHAI).timestamp() * 1000)
     wanted = int(datetime(2026, 11, start[0], start[1], start[2], tzinfo=SHANGHAI).timestamp() * 1000)
     assert planned_start(RundownPlan("r", (), "20:00"), "Asia/Shanghai", at) == wanted
+
+
+def test_a_morning_broadcast_is_not_the_evening_that_was_planned() -> None:
+    at = int(datetime(2026, 11, 24, 9, 0, tzinfo=SHANGHAI).timestamp() * 1000)
+    assert planned_start(RundownPlan("r", (), "20:00"), "Asia/Shanghai", at) is None
 
 
 def test_without_a_start_nothing_is_planned() -> None:
