@@ -1,4 +1,4 @@
-"""The script of the sample livestream: what its two files say, as values. Times count from 0:00; before it, negative."""
+"""The script of the sample livestream: what its two files say, as values. Times count from 0:00, negative before it."""
 
 from collections.abc import Sequence
 from functools import cache
