@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { clauses, lines, pieces, sizeFor, width } from '../../static/js/feed/saying.js'
+import { clauses, lines, pieces, sizeFor, width } from '../../static/js/saying.js'
 
 /** @param {string} line */
 const keys = (line) => pieces(line).filter(({ key }) => key).map(({ text }) => text)

@@ -4,7 +4,7 @@
  * @import { Card } from '../feed/cards.js'
  */
 
-import { clauses, lines, sizeFor } from '../feed/saying.js'
+import { clauses, lines, sizeFor } from '../saying.js'
 import { attr, copy, find, keyed, put, putAuthored, show } from './dom.js'
 
 const LEAST = 28
