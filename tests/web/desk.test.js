@@ -14,6 +14,7 @@ import { cue, startOf } from '../../static/js/desk/rundown.js'
 import { byRisk, cartRate, forecast, riskiest } from '../../static/js/desk/skus.js'
 import { tiles } from '../../static/js/desk/tiles.js'
 import { extent, trends } from '../../static/js/desk/trends.js'
+import { blindSpots } from '../../static/js/desk/watch.js'
 import * as format from '../../static/js/format.js'
 import { authored, t, useWords } from '../../static/js/words.js'
 
@@ -201,6 +202,16 @@ test('rooms by severity keep their order for ten seconds', () => {
   const kept = heldOrder({ ids: [], at: -Infinity }, calm, 1_000)
   assert.deepEqual(heldOrder(kept, alarmed, 2_000).ids, ['a', 'b'])
   assert.deepEqual(heldOrder(kept, alarmed, 12_000).ids, ['b', 'a'])
+})
+
+test('what is not being watched is said: silent sources, clocks that are off, rules without data', () => {
+  const source = { id: 'a', name: '视频号', rooms: [], kinds: [], seen_ms: 1_795_437_384_000, every_ms: 3_000 }
+  /** @type {[string, import('../../static/types/frames.js').RuleView][]} */
+  const rules = [['r', { rule: 'r', title: { 'zh-CN': '库存不足' }, scope: 'sku', scope_id: 's', condition: 'unknown', since_ms: 0 }], ['p', { rule: 'p', title: { 'zh-CN': '互动率过低' }, scope: 'session', scope_id: '', condition: 'pending', since_ms: 0 }]]
+  const at = (/** @type {number} */ age, /** @type {object} */ more = {}) => blindSpots(rules, [{ ...source, ...more }], new Map([['s', sku({ name: '礼盒' })]]), source.seen_ms + age, 'Asia/Shanghai').map((spot) => spot.text)
+  assert.deepEqual(at(1_000), ['库存不足（礼盒）无数据，规则暂停'])
+  assert.deepEqual(at(30_000)[0], '视频号 数据停在 20:36:24')
+  assert.deepEqual(at(1_000, { slow_clock: true, offset_ms: 31_000 })[0], '视频号 时钟慢 31s')
 })
 
 /** @returns {import('../../static/js/desk/tiles.js').Moment} the recorded moment of the sample evening */

@@ -261,12 +261,22 @@ def test_a_cut_shows_at_once_stops_the_buttons_and_heals_by_itself(stage: Stage,
     expect(alert_row(console, "a-warm").locator(".alert-ack")).to_be_disabled()
     expect(console.locator("#link-note")).to_be_visible()
     stage.change(messages=Changed({f"{400:012d}": Message("comment", stage.house.console.now, "补**", "断线时来的")}))
-    stage.house.console.closed = False
     console.locator("#link-retry").click()
-    expect(console.locator("#link")).to_have_attribute("data-state", "live")
+    expect(console.locator("#link")).not_to_have_attribute("data-state", "live")
+    stage.house.console.closed = False
+    expect(console.locator("#link")).to_have_attribute("data-state", "live", timeout=15_000)
     expect(console.locator("#toasts")).to_contain_text("已连上")
     expect(console.locator("#messages .comment").first).to_contain_text("断线时来的")
     expect(alert_row(console, "a-warm").locator(".alert-ack")).to_be_enabled()
+
+
+def test_a_source_that_fell_silent_is_said_under_the_alerts(stage: Stage, console: Page) -> None:
+    expect(console.locator("#blind")).to_be_hidden()
+    silent = msgspec.structs.replace(
+        stage.house.console.board["sources"]["src-1"], seen_ms=stage.house.console.now - 40_000
+    )
+    stage.change(sources=Changed({"src-1": silent}))
+    expect(console.locator("#blind")).to_contain_text("抖音弹幕 数据停在")
 
 
 def test_another_session_of_the_room_takes_the_page_over(stage: Stage, console: Page) -> None:

@@ -13,6 +13,7 @@ import { cue } from '../desk/rundown.js'
 import { Feed } from '../feed/socket.js'
 import { tiles } from '../desk/tiles.js'
 import { gaps, marks, trends } from '../desk/trends.js'
+import { blindSpots } from '../desk/watch.js'
 import { age, clock, duration, number } from '../format.js'
 import { readBoot } from '../boot.js'
 import { authored, t } from '../words.js'
@@ -25,6 +26,7 @@ import { fillMessages } from '../views/messages.js'
 import { fillSkus } from '../views/skus.js'
 import { fillRank, fillTile } from '../views/tiles.js'
 import { fillTrend } from '../views/trends.js'
+import { fillBlind } from '../views/watch.js'
 import { Shell } from './shell.js'
 
 /**
@@ -103,6 +105,7 @@ function draw (dirty) {
   if (any('session', 'hello')) drawSession(now)
   if (any('rundown', 'session')) drawCue(now, true)
   if (any('alerts', 'prompts', 'deliveries', 'session')) drawAlerts(now)
+  if (any('rules', 'sources', 'session')) drawBlind(now)
   if (any('skus', 'alerts')) drawSkus(now)
   if (any('messages')) drawMessages(now)
   if (any('prompts', 'devices', 'rundown')) drawHost(now)
@@ -202,6 +205,12 @@ function drawAlerts (now) {
   shell.heed(rows)
   drawStrip(now)
   drawTab('alerts', rows.filter((alert) => stateOf(alert) === 'new').map(rank), rows.length)
+}
+
+/** @param {Moment} now */
+function drawBlind (now) {
+  const spots = now.head?.state === 'live' ? blindSpots(topic(feed.board, 'rules'), topic(feed.board, 'sources').values(), topic(feed.board, 'skus'), now.nowMs, now.zone) : []
+  fillBlind(find(document, '#blind'), spots)
 }
 
 /** @param {Moment} now */
@@ -320,6 +329,7 @@ function tick () {
     drawHost(now)
     drawSkus(now)
     drawMessages(now)
+    drawBlind(now)
     drawCharts()
     drawPairing()
   }

@@ -17,13 +17,16 @@ export function fillCue (bar, rundown, cue) {
   put(count, !cue.now ? '--:--' : cue.over ? `+${duration(-cue.left)}` : duration(cue.left))
   if (cue.now) putAuthored(find(bar, '#cue-item'), authored(cue.now.title))
   else put(find(bar, '#cue-item'), rundown?.segments.length ? t('console.cue.not_begun') : t('console.cue.none'))
-  put(find(bar, '#cue-over'), cue.now && rundown ? `${t(cue.over ? 'console.cue.over' : 'console.cue.left')} · ${lag(rundown.shift_ms ?? 0)}` : '')
+  put(find(bar, '#cue-over'), cue.now && rundown ? [t(cue.over ? 'console.cue.over' : 'console.cue.left'), lag(rundown.shift_ms ?? 0)].filter(Boolean).join(' · ') : '')
   const bar2 = bar.querySelector('.seg[data-state="now"] .seg-bar')
   if (bar2 instanceof HTMLProgressElement) bar2.value = Math.round(cue.done * 1000)
 }
 
+const ANOTHER_PLAN_MS = 3_600_000 // further off than this, the plan is not the one that runs
+
 /** @param {number} ms @returns {string} */
 function lag (ms) {
+  if (Math.abs(ms) > ANOTHER_PLAN_MS) return ''
   if (Math.abs(ms) < 1000) return t('console.cue.on_time')
   return ms > 0 ? t('console.cue.late', { by: duration(ms) }) : t('console.cue.early', { by: duration(-ms) })
 }
