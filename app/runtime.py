@@ -14,7 +14,9 @@ import structlog
 from app import __version__
 from app.access.access import Access
 from app.bus.memory import MemoryFrameLog, MemorySessionLog
+from app.bus.ports import FrameLog, SessionLog
 from app.clock import Clock, SystemClock
+from app.delivery.pump import Pump
 from app.domain.board import DeviceRow
 from app.domain.frames import Hello
 from app.domain.people import Clearance
@@ -96,14 +98,22 @@ class Runtime:
     """Owns the parts of one process. Everything routers need is an attribute here."""
 
     def __init__(
-        self, settings: Settings, store: Store, recipe: Recipe, seal_key: bytes, *, clock: Clock | None = None
+        self,
+        settings: Settings,
+        store: Store,
+        recipe: Recipe,
+        seal_key: bytes,
+        *,
+        clock: Clock | None = None,
+        session_log: SessionLog | None = None,
+        frames: FrameLog | None = None,
     ) -> None:
         self.settings = settings
         self.store = store
         self.clock: Clock = clock or SystemClock()
         self.build = __version__
-        self.log = MemorySessionLog()
-        self.frames = MemoryFrameLog()
+        self.log: SessionLog = session_log or MemorySessionLog()
+        self.frames: FrameLog = frames or MemoryFrameLog()
         self.catalogue = Catalogue(store)
         self.recipe = recipe
         self.tally = Tally()
@@ -135,6 +145,14 @@ class Runtime:
             clock=self.clock,
             restorer=Restorer(store, build=self.build),
         )
+        self.pump = Pump(
+            store=store,
+            clock=self.clock,
+            channel=self.catalogue.channel,
+            on_change=self.worker.note_delivery,
+            allow_private=settings.allow_private_webhooks,
+            alone=True,
+        )
         self._overviews: dict[str, Overview] = {}
         self._epoch = 0
         self._consoles: dict[str, int] = {}
@@ -157,11 +175,13 @@ class Runtime:
         self._epoch = await self.store.write(next_fence)
         self.worker.listen(self._note)
         self._run(self.worker.run(), "worker")
+        self._run(self.pump.run(), "pump")
         self._run(self._watch_overviews(), "overview")
 
     async def stop(self) -> None:
         """Commit what waits, then let go of everything."""
         self.draining = True
+        await self.pump.stop()
         await self.worker.stop()
         for task in self._tasks:
             task.cancel()
@@ -182,6 +202,8 @@ class Runtime:
 
     def _note(self, note: Note) -> None:
         self.directory.note(note.session, note.state, note.clock, note.now_ms)
+        if note.effects.deliveries or note.effects.cancels:
+            self.pump.wake()
 
     # What a page shows besides its board.
 

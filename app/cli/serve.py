@@ -27,10 +27,12 @@ from app.store.migrate import upgrade
 
 TRY_FOR_S: Final = 30
 GRACE_S: Final = 5
+FIRST: Final = asyncio.FIRST_COMPLETED
 log = structlog.get_logger()
 
-Beside = Callable[[Runtime], Awaitable[None]]
-"""What runs beside the server while it is up: the sample's driver."""
+Beside = Callable[[Runtime], Awaitable[tuple[asyncio.Task[None], asyncio.Event]]]
+"""Starts what runs beside the server while it is up; the event is set when the first page may be served."""
+READY_WITHIN_S: Final = 20
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -125,16 +127,19 @@ async def _listen(settings: Settings, runtime: Runtime, out: TextIO, beside: Bes
     server = uvicorn.Server(config)
     listening = config.bind_socket() if settings.port == 0 else _bound(settings)
     port = listening.getsockname()[1]
-    await _announce(settings, port, runtime, out)
-    tasks = [asyncio.create_task(server.serve([listening]), name="server")]
+    tasks = []
     if beside is not None:
-        tasks.append(asyncio.create_task(_named(beside(runtime)), name="beside"))
+        playing, ready = await beside(runtime)
+        tasks.append(playing)
+        await asyncio.wait({playing, asyncio.create_task(ready.wait())}, timeout=READY_WITHIN_S, return_when=FIRST)
+    serving = asyncio.create_task(server.serve([listening]), name="server")
+    tasks.append(serving)
+    await _announce(settings, port, runtime, out)
     failed = asyncio.create_task(runtime.failed.wait(), name="failed")
     try:
-        done, _ = await asyncio.wait({*tasks, failed}, return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {failed}:
-            if task is not tasks[0]:
-                task.result()
+        done, _ = await asyncio.wait({*tasks, failed}, return_when=FIRST)
+        for task in done - {failed, serving}:
+            task.result()
         if failed in done:
             log.critical("stopping", reason="a part of the control room died; see the line before")
             return 1
@@ -142,13 +147,10 @@ async def _listen(settings: Settings, runtime: Runtime, out: TextIO, beside: Bes
     finally:
         runtime.draining = True
         server.should_exit = True
-        for task in (*tasks[1:], failed):
-            task.cancel()
+        for task in (*tasks, failed):
+            if task is not serving:
+                task.cancel()
         await asyncio.gather(*tasks, failed, return_exceptions=True)
-
-
-async def _named(work: Awaitable[None]) -> None:
-    await work
 
 
 def _bound(settings: Settings) -> socket.socket:
