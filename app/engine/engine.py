@@ -177,6 +177,7 @@ class Engine:
     def checkpoint(self) -> bytes:
         """Return the whole state as bytes."""
         self._watch.pack()
+        self._uptake.pack()
         body = encode(self._state)
         self._state.machines = {}
         return body

@@ -20,7 +20,7 @@ from app.engine.history import History
 from app.engine.messages import MessageBook
 from app.engine.prompts import PromptBook
 from app.engine.rundown import RunningOrder
-from app.engine.seen import SeenIds, SeenKeys
+from app.engine.seen import SeenKeys, SeenSlices
 from app.engine.sources import Source
 from app.rules.machine import Memory
 
@@ -73,7 +73,7 @@ class State(Struct):
     interaction_seconds: int = 0
     """Of the interaction rate, once a second while it was known; for its mean in the summary."""
     summary: dict[str, float] = field(default_factory=dict)
-    seen: SeenIds = field(default_factory=SeenIds)
+    seen: SeenSlices = field(default_factory=SeenSlices)
     keys: SeenKeys = field(default_factory=SeenKeys)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     prompts: PromptBook = field(default_factory=PromptBook)

@@ -16,7 +16,7 @@ from app.engine.health import Health
 from app.engine.life import Life
 from app.engine.readings import Readings
 from app.engine.seconds import LATE_MS, Seconds
-from app.engine.seen import HORIZON_MS
+from app.engine.seen import HORIZON_MS, SeenIds
 from app.engine.sources import Source
 from app.engine.spoken import JUDGED_SPEAKERS, Spoken
 from app.engine.state import State
@@ -54,6 +54,7 @@ class Uptake:
         self._watch, self._life, self._health, self._matcher, self._changes = watch, life, health, matcher, changes
         self._opens_itself = {room.id for room in plan.rooms if room.opens_itself}
         self._several = len(plan.rooms) > 1
+        self._seen = SeenIds(state.seen)
         self._fed: dict[str, set[tuple[str, type[Event]]]] = {}
         self._comments: list[tuple[int, ev.CommentEvent, int]] = []
         self._rows: list[MessageRow] = []
@@ -92,8 +93,8 @@ class Uptake:
         clock, rooms, handlers = source.clock, state.rooms, self._handlers
         fed = self._fed.setdefault(source.id, set())
         taken = self._taken = {}
-        verdicts = state.seen.take(events, applied)
-        forgotten = max(applied - HORIZON_MS, state.seen.forgotten_ms)
+        verdicts = self._seen.take(events, applied)
+        forgotten = max(applied - HORIZON_MS, self._seen.forgotten_ms)
         late, shift = applied - LATE_MS, self._seconds.phase + 1  # the same as Seconds.of, without the call
         current, running, spoiled = (applied - shift) // 1_000, applied // 1_000, -1
         for index, event in enumerate(events):
@@ -131,9 +132,14 @@ class Uptake:
         if self._comments or self._rows:
             self._list_messages()
         self._touched.update(_GROUPS[kind] for kind in taken if kind in _GROUPS)
-        for group in sorted(self._touched):
-            self._watch.touch(group, applied)
+        if state.state != "ended":
+            for group in sorted(self._touched):
+                self._watch.touch(group, applied)
         self._touched.clear()
+
+    def pack(self) -> None:
+        """Put what is kept beside the state into it, for a checkpoint."""
+        self._seen.pack()
 
     def _count(self, source: Source, taken: dict[type[Event], int]) -> None:
         counters = self._state.counters

@@ -259,6 +259,7 @@ def test_an_ended_session_takes_late_facts_receipts_and_acknowledgements_and_nev
     script.send(11, script.status(11, "live"))
     script.engine.advance(script.at(4_000))
     assert (script.engine.state, script.alerts(), prompt_of(script).unread) == ("ended", [], False)
+    assert script.engine.next_deadline is None
     assert (script.topic("skus")["SKU-2"].sellable, script.value("comments_session")) == (-30, 1)
     assert receive(script, 4_001, "seen") == "done"
     for command in (SendPrompt(TEXT), MoveRundown("next"), StartSession(), EndSession()):
