@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, get_args, get_type_hints
 import msgspec
 from msgspec import Raw, Struct, ValidationError
 
-from app.domain.events import Event, OrderLine, User
+from app.domain.events import Event, Order, OrderLine, User
 from app.intake.refusals import BatchTooBig, Fault, NotABatch, NotUtf8
 from app.settings import Limits
 
@@ -25,6 +25,9 @@ _raw_array: Final = msgspec.json.Decoder(list[Raw])
 _any: Final = msgspec.json.Decoder()
 _BROKEN: Final = (msgspec.DecodeError, RecursionError)
 _NUL: Final = b"\\u0000"
+_LINES: Final = b'"lines"'
+MANY_LINES: Final = 40
+"""From so many order lines on a payload is measured; fewer cannot reach the default bound."""
 
 ENVELOPE: Final = frozenset({"id", "room", "kind", "occurred_ms", "payload"})
 _TYPES: Final[dict[str, type[Struct]]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Event)}
@@ -62,8 +65,16 @@ def read_batch(body: bytes, form: Form, limits: Limits) -> Batch:
             pass  # read again below, one by one, to say which record it was
         else:
             _bounded(len(events), limits)
-            return Batch(len(events), events)
+            if not _may_be_big(body, events, limits):
+                return Batch(len(events), events)
     return _one_by_one(body, form, limits)
+
+
+def _may_be_big(body: bytes, events: list[Event], limits: Limits) -> bool:
+    """Return whether a payload may have too many bytes; every field but an order's lines is bounded by itself."""
+    if len(body) <= limits.payload_bytes or _LINES not in body:
+        return False
+    return any(isinstance(event.payload, Order) and len(event.payload.lines) > MANY_LINES for event in events)
 
 
 def _decoded(body: bytes, form: Form) -> list[Event]:
@@ -118,8 +129,11 @@ def _record(raw: bytes, limits: Limits, unknown: Counter[str]) -> tuple[Event | 
     fault = _shape(record, raw, limits)
     if fault:
         return None, fault
+    known = _known(record, unknown)
+    if _NUL in raw and _has_nul(known):
+        return None, ("bad_character", "")
     try:
-        return msgspec.convert(_known(record, unknown), Event, strict=True), ("", "")
+        return msgspec.convert(known, Event, strict=True), ("", "")
     except ValidationError as refusal:
         return None, _fault(str(refusal))
 
@@ -135,8 +149,6 @@ def _shape(record: Any, raw: bytes, limits: Limits) -> Fault | None:
         return ("unknown_kind", "kind")
     if len(raw) > limits.payload_bytes and len(msgspec.json.encode(record.get("payload"))) > limits.payload_bytes:
         return ("payload_too_big", "payload")
-    if _NUL in raw and _has_nul(record):
-        return ("bad_character", "")
     return None
 
 

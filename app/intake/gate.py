@@ -42,8 +42,6 @@ TIME_CODE_MS: Final = 10**14
 KBPS: Final = 1_000_000
 """A gigabit a second; more is bit/s where kbit/s belong."""
 FPS: Final = 1_000
-MANY_LINES: Final = 40
-"""From so many order lines on the payload is measured; fewer cannot reach the default bound."""
 
 Check = Callable[[Any], Fault | None]
 
@@ -58,7 +56,6 @@ class Gate:
         self._text = limits.text_chars
         self._id_bytes = limits.id_bytes
         self._short = limits.id_bytes // 4  # no string of so few characters has more bytes than allowed
-        self._payload = limits.payload_bytes
         self._ext_bytes = limits.ext_bytes
         self._checks: dict[type, Check] = {
             Viewers: self._viewers,
@@ -201,8 +198,6 @@ class Gate:
             )
             if fault:
                 return fault
-        if len(p.lines) > MANY_LINES and len(msgspec.json.encode(p)) > self._payload:
-            return ("payload_too_big", "payload")
         return (
             self._sealed(p, "buyer", p.buyer)
             or self._sealed(p, "address", p.address)

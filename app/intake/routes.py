@@ -2,22 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Final
 
 from app.instants import Instant
 from app.intake.directory import Directory, SessionRef
+from app.intake.holders import Holders, OrderKey
 from app.intake.lanes import LEVELS, Lane, OrderEvent, Placed, cut_at_restart, opens, starts
 from app.intake.refusals import Fault
 from app.store.database import Store
 from app.store.levels import LevelEvent
-from app.store.orders import holders
-
-ORDERS_KNOWN: Final = 100_000
-"""So many orders' sessions are remembered; the others are asked of SQL, once a batch."""
-
-OrderKey = tuple[str, str]
-"""Room and order."""
 
 
 @dataclass(slots=True)
@@ -49,12 +41,11 @@ class Routes:
 
 
 class Router:
-    """Owns what it remembers of orders; opens a session where a record may."""
+    """Opens a session where a record may. Owns nothing but what it remembers of orders."""
 
     def __init__(self, directory: Directory, store: Store) -> None:
         self._directory = directory
-        self._store = store
-        self._holders: dict[OrderKey, str] = {}
+        self._holders = Holders(store)
 
     async def route(self, lanes: Iterable[Lane], wall: Instant, named: SessionRef | None) -> Routes:
         """Return where everything goes. `named`: the session that is to have all of it."""
@@ -92,7 +83,8 @@ class Router:
 
     async def _orders(self, lane: Lane, session: SessionRef | None, routes: Routes, *, named: bool) -> None:
         """To the session that holds the order, else to the present one, else to the room's last."""
-        held = {} if named else await self._holders_of(lane)
+        orders = {order.payload.order for _, order in lane.orders}
+        held = {} if named else await self._holders.of(lane.room, orders)
         otherwise = session or self._directory.last(lane.room)
         for index, order in lane.orders:
             holder = held.get(order.payload.order)
@@ -104,17 +96,7 @@ class Router:
 
     def remember(self, routes: Routes) -> None:
         """The batch is committed: its orders are now held where they went."""
-        for key, session in routes.orders.items():
-            self._holders.setdefault(key, session)
-        while len(self._holders) > ORDERS_KNOWN:
-            del self._holders[next(iter(self._holders))]
-
-    async def _holders_of(self, lane: Lane) -> dict[str, str]:
-        wanted = {order.payload.order for _, order in lane.orders}
-        found = {order: self._holders[(lane.room, order)] for order in wanted if (lane.room, order) in self._holders}
-        if unknown := sorted(wanted - found.keys()):
-            found |= await self._store.read(partial(holders, room=lane.room, orders=unknown))
-        return found
+        self._holders.remember(routes.orders)
 
 
 def _in_order(parts: list[list[Placed]]) -> list[Placed]:

@@ -6,10 +6,9 @@ from starlette.types import Receive, Scope, Send
 from app.intake.door import Door
 from app.routers import commands, devices, errors, health, lists, people, sessions, signin, workspace
 from app.routers.deps import Runtime
-from app.routers.ingest import Ingest
+from app.routers.ingest import INGEST_PATH, Ingest
+from app.routers.ingest_docs import document_ingest
 from app.routers.security import Guard
-
-INGEST_PATH = "/api/ingest"
 
 
 def install_api(app: FastAPI) -> None:
@@ -17,6 +16,7 @@ def install_api(app: FastAPI) -> None:
     errors.install(app)
     for module in (signin, sessions, commands, lists, workspace, devices, people, health):
         app.include_router(module.router)
+    document_ingest(app)
 
 
 class Front:

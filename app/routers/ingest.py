@@ -22,6 +22,7 @@ from app.store.tokens import TokenRow
 
 log = structlog.get_logger()
 
+INGEST_PATH: Final = "/api/ingest"
 FORMS: Final[dict[str, Form]] = {
     "application/json": "json",
     "application/x-ndjson": "lines",
