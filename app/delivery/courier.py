@@ -57,10 +57,10 @@ class Courier:
     """Owns the client. A connection for each message: one that was kept may be closed by the other side just as we
     write, and then nobody could tell whether the message arrived."""
 
-    def __init__(self, *, allow_private: bool = False) -> None:
+    def __init__(self, *, allow_private: bool = False, patience_s: float = READ_S) -> None:
         self._allow_private = allow_private
         self._client = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(READ_S, connect=CONNECT_S),
+            timeout=httpx2.Timeout(patience_s, connect=CONNECT_S),
             limits=httpx2.Limits(max_connections=64, max_keepalive_connections=0),
             follow_redirects=False,
             trust_env=False,

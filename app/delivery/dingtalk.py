@@ -48,7 +48,7 @@ class DingTalk:
     def judge(self, reply: Reply) -> Answer:
         """Return what a reply means, by `errcode` alone: the texts change, and 200 is no success."""
         if reply.status == 429 or reply.status >= 500:
-            return Answer("transient", f"HTTP {reply.status}", after_ms=reply.retry_after_ms)
+            return Answer("transient", after_ms=reply.retry_after_ms)
         answer = _object(reply.body)
         code = answer.get("errcode")
         if not isinstance(code, int) or isinstance(code, bool):

@@ -71,6 +71,7 @@ class Dispatch:
         on_standing: Callable[[Standing], None],
         allow_private: bool,
         environ: Mapping[str, str] | None,
+        patience_s: float,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
@@ -82,7 +83,7 @@ class Dispatch:
         self._environ = environment() if environ is None else environ
         self._chance = chance
         self._budgets = Budgets()
-        self._courier = Courier(allow_private=allow_private)
+        self._courier = Courier(allow_private=allow_private, patience_s=patience_s)
         self._posts: set[asyncio.Task[Reply]] = set()
         self._interrupted = False
         self._resigned: set[str] = set()

@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from app.clock import Clock
+from app.delivery.courier import READ_S
 from app.delivery.dispatch import Dispatch, Standing
 from app.domain.deliveries import Delivery
 from app.domain.workspace import Channel
@@ -51,8 +52,12 @@ class Pump:
         allow_private: bool = False,
         alone: bool = False,
         environ: Mapping[str, str] | None = None,
+        patience_s: float = READ_S,
     ) -> None:
-        """`alone`: no other pump works on this database, so what was being sent at start has no sender any more."""
+        """`alone`: no other pump works on this database, so what was being sent at start has no sender any more.
+
+        `environ`: where robots' addresses and secrets are, else the process's own; `patience_s`: for an answer.
+        """
         self._store = store
         self._clock = clock
         self._on_change = on_change
@@ -67,6 +72,7 @@ class Pump:
             on_standing=on_standing,
             allow_private=allow_private,
             environ=environ,
+            patience_s=patience_s,
         )
         self._wake = asyncio.Event()
         self._stopping = False
@@ -91,11 +97,11 @@ class Pump:
         """There may be new rows, or fewer."""
         self._wake.set()
 
-    async def stop(self) -> None:
+    async def stop(self, grace_s: float = GRACE_S) -> None:
         """Take nothing more; give what is on its way some seconds to be answered, and write down what became of it."""
         self._stopping = True
         self._wake.set()
-        await self._wait(GRACE_S)
+        await self._wait(grace_s)
         self._dispatch.interrupt()
         await self._wait(GRACE_S)
         for task in tuple(self._tasks.values()):  # the database is away: these rows stay claimed until it is back

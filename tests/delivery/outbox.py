@@ -1,0 +1,134 @@
+"""An outbox with one live and one demo session, a manual clock, and pumps over it."""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from msgspec.structs import replace
+
+from app.clock import ManualClock
+from app.delivery.dispatch import Dispatch, Standing
+from app.delivery.pump import HOLD_MS, Pump
+from app.domain.deliveries import Delivery
+from app.domain.effects import Effects
+from app.domain.identity import derived_id
+from app.domain.plan import SessionKind
+from app.domain.workspace import Channel
+from app.store import deliveries, sessions
+from app.store.database import Store
+from app.store.deliveries import Attempt
+from app.store.ledger import commit_group
+from tests.delivery.chat import SECRET, Chat
+from tests.store import samples
+
+NOW = samples.NOW
+GROUP = Channel(name="group", kind="dingtalk", title={"zh-CN": "货盘群"}, robots=("URL",), secrets=("SECRET",))
+
+
+@dataclass
+class Outbox:
+    """Plans rows as a step does, and remembers what pumps told."""
+
+    store: Store
+    clock: ManualClock
+    environ: dict[str, str]
+    channels: dict[str, Channel]
+    live: sessions.SessionRow
+    demo: sessions.SessionRow
+    pumps: list[Pump] = field(default_factory=list)
+    dispatches: list[Dispatch] = field(default_factory=list)
+    told: list[Delivery] = field(default_factory=list)
+    standings: list[Standing] = field(default_factory=list)
+    position: int = 1
+
+    @classmethod
+    async def over(cls, store: Store, chat: Chat) -> "Outbox":
+        rows = []
+        for name, kind in (("live", "live"), ("demo", "demo")):
+            opening = samples.opening(name, f"room-{name}", kind=kind)  # type: ignore[arg-type]
+            rows.append((await store.write(partial(sessions.open_session, opening=opening)))[0])
+        environ = {"URL": chat.url, "SECRET": SECRET}
+        return cls(store, ManualClock(NOW), environ, {GROUP.name: GROUP}, *rows)
+
+    async def close(self) -> None:
+        for pump in self.pumps:
+            await pump.stop()
+        for dispatch in self.dispatches:
+            await dispatch.close()
+
+    def pump(self, *, alone: bool = False, allow_private: bool = True, patience_s: float = 5.0) -> Pump:
+        made = Pump(
+            store=self.store,
+            clock=self.clock,
+            channel=self.channels.get,
+            on_change=self.told.append,
+            on_standing=self.standings.append,
+            allow_private=allow_private,
+            alone=alone,
+            environ=self.environ,
+            patience_s=patience_s,
+        )
+        self.pumps.append(made)
+        return made
+
+    def dispatch(self, claimer: str) -> Dispatch:
+        """Return what one pump of that name does with one row."""
+        made = Dispatch(
+            store=self.store,
+            clock=self.clock,
+            claimer=claimer,
+            channel=self.channels.get,
+            on_change=self.told.append,
+            on_standing=self.standings.append,
+            allow_private=True,
+            environ=self.environ,
+            patience_s=5.0,
+        )
+        self.dispatches.append(made)
+        return made
+
+    async def claim(self, claimer: str) -> list[Delivery]:
+        """Claim what is due, as a pump of that name would."""
+        now = self.clock.now()
+        work = partial(deliveries.claim, claimer=claimer, now=now, hold_ms=HOLD_MS, most=100)
+        return await self.store.write(work)
+
+    async def plan(self, n: int = 1, *, kind: SessionKind = "live", **changed: object) -> list[Delivery]:
+        """Commit `n` messages, each of an alert of its own, as the ledger would."""
+        session = self.live if kind == "live" else self.demo
+        rows = []
+        for _ in range(n):
+            self.position += 1
+            alert = replace(samples.alert(session.id), id=derived_id("alert", self.position))
+            row = samples.delivery(alert, session.id, kind, **changed)
+            await self.commit(session, Effects(alerts={alert.id: alert}, deliveries=[row]))
+            rows.append(row)
+        return rows
+
+    async def acknowledge(self, row: Delivery) -> None:
+        """Acknowledge the alert of a row, in the transaction that cancels what waits."""
+        acked = replace(samples.alert(self.live.id, version=2, acked=True), id=row.alert)
+        self.position += 1
+        await self.commit(self.live, Effects(alerts={acked.id: acked}, cancels=[acked.id]))
+
+    async def commit(self, session: sessions.SessionRow, effects: Effects) -> None:
+        step = samples.commit(session, [samples.chunk(self.position, 1, session.fence, session.rooms[0])], effects)
+        await self.store.write(partial(commit_group, group=[step]))
+
+    async def row(self, row: Delivery) -> Delivery:
+        found = await self.store.read(partial(deliveries.delivery, delivery_id=row.id))
+        assert found is not None
+        return found
+
+    async def attempts(self, row: Delivery) -> list[Attempt]:
+        return await self.store.read(partial(deliveries.attempts, delivery_id=row.id))
+
+    def states(self, row: Delivery) -> list[str]:
+        """Return the states of a row that screens were told, in order."""
+        return [one.state for one in self.told if one.id == row.id]
+
+
+async def pump_out(pump: Pump) -> None:
+    """Let a pump do everything that is due at its clock's instant."""
+    await pump.settled()
+    while not await pump.turn():
+        await pump.settled()

@@ -1,0 +1,159 @@
+"""Promises: however a pump ends, no message is lost, none is sent twice by two, and a repeat says that it is one."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from msgspec.structs import replace
+
+from app.delivery.pump import HOLD_MS
+from app.domain.workspace import Channel
+from tests.delivery.chat import HANG, RESET, SECRET, Answer, Chat
+from tests.delivery.outbox import Outbox, pump_out
+
+PUMP = """
+import asyncio, sys
+from app.delivery.pump import Pump
+from app.store.database import Store
+from tests.delivery.outbox import GROUP, ManualClock, NOW
+
+async def main():
+    store = await Store.open(sys.argv[1])
+    pump = Pump(store=store, clock=ManualClock(NOW), channel={"group": GROUP}.get, allow_private=True)
+    await pump.run()
+
+asyncio.run(main())
+"""
+
+
+async def killed_while_sending(outbox: Outbox, chat: Chat, url: str) -> None:
+    """Run a pump in a process of its own, and kill it when its message has arrived and is not answered."""
+    chat.script.append(HANG)
+    environ = {**os.environ, "URL": chat.url, "SECRET": SECRET}
+    process = subprocess.Popen([sys.executable, "-c", PUMP, url], env=environ)
+    try:
+        async with asyncio.timeout(60):
+            await chat.arrived.wait()
+    finally:
+        process.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(process.wait)
+    chat.release.set()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_an_urgent_message_whose_pump_was_killed_goes_again_and_says_so(
+    any_outbox: Outbox, chat: Chat, database_url: str, alone: bool
+) -> None:
+    (row,) = await any_outbox.plan(severity="P1")
+    await killed_while_sending(any_outbox, chat, database_url)
+    assert (await any_outbox.row(row)).state == "sending"
+    if not alone:
+        any_outbox.clock.advance(HOLD_MS)
+    await pump_out(any_outbox.pump(alone=alone))
+    assert (await any_outbox.row(row)).state == "accepted"
+    assert ["重发" in text for text in chat.texts] == [False, True]
+
+
+async def test_a_lesser_message_whose_pump_was_killed_is_unknown_and_not_sent_again(
+    outbox: Outbox, chat: Chat, sqlite_url: str
+) -> None:
+    (row,) = await outbox.plan(severity="P2")
+    await killed_while_sending(outbox, chat, sqlite_url)
+    await pump_out(outbox.pump(alone=True))
+    assert (await outbox.row(row)).state == "unknown"
+    assert len(chat.received) == 1
+
+
+async def test_a_message_whose_pumps_were_lost_twice_is_unknown(any_outbox: Outbox, chat: Chat) -> None:
+    (row,) = await any_outbox.plan(severity="P1")
+    for claimer in ("first", "second"):
+        assert len(await any_outbox.claim(claimer)) == 1
+        any_outbox.clock.advance(HOLD_MS)
+    await pump_out(any_outbox.pump())
+    assert (await any_outbox.row(row)).state == "unknown"
+    assert chat.received == []
+
+
+async def test_a_message_that_may_have_arrived_is_never_called_unsent(outbox: Outbox, chat: Chat) -> None:
+    chat.script.append(RESET)
+    (row,) = await outbox.plan(severity="P1")
+    pump = outbox.pump()
+    await pump_out(pump)
+    outbox.clock.advance(300_000)
+    await pump_out(pump)
+    assert outbox.states(row) == ["sending", "waiting", "unknown"]
+
+
+def generous(outbox: Outbox) -> Channel:
+    return replace(outbox.channels["group"], per_minute=600)
+
+
+async def test_two_pumps_send_each_message_once(any_outbox: Outbox, chat: Chat) -> None:
+    rows = await any_outbox.plan(30, severity="P1")
+    any_outbox.channels["group"] = generous(any_outbox)
+    await asyncio.gather(*(pump_out(any_outbox.pump()) for _ in range(2)))
+    assert len(chat.texts) == len(set(chat.texts)) == 30
+    assert {(await any_outbox.row(row)).state for row in rows} == {"accepted"}
+
+
+async def test_stopping_writes_down_what_was_on_its_way(outbox: Outbox, chat: Chat) -> None:
+    chat.script.append(HANG)
+    (row,) = await outbox.plan(severity="P2")
+    pump = outbox.pump()
+    running = asyncio.create_task(pump.run())
+    await chat.arrived.wait()
+    await pump.stop(grace_s=0.01)
+    await running
+    assert (await outbox.row(row)).state == "unknown"
+    assert (await outbox.row(row)).answer.startswith("interrupted: ")
+
+
+async def test_a_stopped_pump_takes_nothing_more(outbox: Outbox, chat: Chat) -> None:
+    pump = outbox.pump()
+    running = asyncio.create_task(pump.run())
+    await pump.stop()
+    await running
+    await outbox.plan()
+    await pump.turn()
+    assert chat.received == []
+
+
+async def test_a_running_pump_is_woken_by_new_rows(outbox: Outbox, chat: Chat) -> None:
+    pump = outbox.pump()
+    running = asyncio.create_task(pump.run())
+    await asyncio.sleep(0.01)
+    await outbox.plan()
+    pump.wake()
+    async with asyncio.timeout(4):  # it looks by itself only after five
+        await chat.arrived.wait()
+    await pump.stop()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_a_budget_outlives_its_pump(outbox: Outbox, chat: Chat) -> None:
+    await outbox.plan(18, severity="P1")
+    await pump_out(outbox.pump())
+    assert len(chat.received) == 18
+    (row,) = await outbox.plan(severity="P1")
+    after = outbox.pump()
+    await pump_out(after)
+    assert len(chat.received) == 18
+    outbox.clock.advance(60_000)
+    await pump_out(after)
+    assert (await outbox.row(row)).state == "accepted"
+
+
+async def test_attempts_of_a_message_are_numbered_in_order(outbox: Outbox, chat: Chat) -> None:
+    chat.script += [Answer("", status=500), Answer("", status=500)]
+    (row,) = await outbox.plan()
+    pump = outbox.pump()
+    for _ in range(3):
+        await pump_out(pump)
+        outbox.clock.advance(5_000)
+    found = [(attempt.n, attempt.result) for attempt in await outbox.attempts(row)]
+    assert found == [(1, "retry"), (2, "retry"), (3, "accepted")]
