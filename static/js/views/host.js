@@ -96,7 +96,10 @@ export function fillPromptSent (element, prompt, zone) {
 /** @param {HTMLElement} element @param {Prompt | undefined} prompt  unread for too long @param {number} nowMs */
 export function fillUnread (element, prompt, nowMs) {
   show(element, prompt !== undefined)
-  if (prompt) put(find(element, 'span:last-child'), t('console.unread', { age: age(nowMs - prompt.sent_ms), text: authored(prompt.text).text }))
+  if (!prompt) return
+  const words = t('console.unread', { age: age(nowMs - prompt.sent_ms), text: authored(prompt.text).text })
+  put(find(element, 'span:last-child'), words)
+  attr(element, 'title', words)
 }
 
 /** @param {HTMLElement} group @param {readonly [string, QuickPrompt][]} quick */
