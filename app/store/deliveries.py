@@ -222,8 +222,8 @@ def next_due(conn: Connection, *, skip: Collection[str] = ()) -> Instant | None:
 def count_open(conn: Connection) -> dict[DeliveryState, int]:
     """Return how many rows wait and how many are being sent."""
     table = tables.deliveries
-    query = select(table.c.state, func.count()).where(text(OPEN_DELIVERY)).group_by(table.c.state)
-    return dict(conn.execute(query).tuples().all())
+    query = select(table.c.state, func.count().label("rows")).where(text(OPEN_DELIVERY)).group_by(table.c.state)
+    return {row.state: row.rows for row in conn.execute(query)}
 
 
 def _of_a_real_session() -> ColumnElement[bool]:

@@ -157,6 +157,14 @@ def link(conn: Connection, hash_: str, now: Instant) -> bool:
     return bool(conn.scalar(query))
 
 
+def link_expires(conn: Connection, hash_: str, now: Instant) -> Instant | None:
+    """Return until when a link can be used; None when it cannot any more."""
+    table = tables.entry_links
+    query = select(table.c.expires_ms).where(table.c.hash == hash_, table.c.used_ms.is_(None), table.c.expires_ms > now)
+    found = conn.scalar(query)
+    return None if found is None else Instant(found)
+
+
 def use_link(conn: Connection, hash_: str, now: Instant) -> str | None:
     """Use a link up and return whose it is (None: the first administrator's). Raises NotFound; once only."""
     table = tables.entry_links

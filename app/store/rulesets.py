@@ -47,4 +47,4 @@ def history(conn: Connection, kind: Kind, *, most: int = 50) -> list[tuple[str, 
     """Return (hash, accepted_ms, source), newest first."""
     table = _TABLES[kind]
     query = select(table.c.hash, table.c.accepted_ms, table.c.source).order_by(table.c.accepted_ms.desc()).limit(most)
-    return list(conn.execute(query).tuples())
+    return [(row.hash, row.accepted_ms, row.source) for row in conn.execute(query)]

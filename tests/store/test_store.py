@@ -1,0 +1,172 @@
+"""Promises of the database handle: whole transactions, refusals that give nothing away, readers that do not write."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, insert, select, text
+
+from app.errors import Unavailable
+from app.store import chunks, counters, sessions, tables
+from app.store.database import BadDatabaseUrl, Store, normalised
+from app.store.faults import Clash, DiskFull, StoreBroken
+from app.store.ledger import commit_group
+from tests.servers import PostgresServer
+from tests.store import samples
+
+SECRET = "hunter2"
+
+
+async def test_a_write_that_raises_leaves_nothing(store: Store) -> None:
+    def half(conn: Connection) -> None:
+        counters.next_fence(conn)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.write(half)
+    assert await store.read(counters.newest_fence) == 0
+
+
+async def test_a_read_cannot_write(store: Store) -> None:
+    with pytest.raises((Unavailable, StoreBroken)):
+        await store.read(counters.next_fence)
+
+
+async def test_writes_that_come_together_all_count(store: Store) -> None:
+    fences = await asyncio.gather(*(store.write(counters.next_fence) for _ in range(20)))
+    assert sorted(fences) == list(range(1, 21))
+
+
+async def test_refusals_give_away_no_statement_and_no_value(store: Store) -> None:
+    def twice(conn: Connection) -> None:
+        for _ in range(2):
+            conn.execute(insert(tables.workspaces).values(id=SECRET, name=SECRET, version=1, body="{}"))
+
+    with pytest.raises(Clash) as clash:
+        await store.write(twice)
+    with pytest.raises(StoreBroken) as broken:
+        await store.read(lambda conn: conn.execute(text("SELECT nothing FROM nowhere WHERE a = :a"), {"a": SECRET}))
+    for refusal in (clash.value, broken.value):
+        said = f"{refusal} {refusal.context}"
+        assert SECRET not in said
+        assert "SELECT" not in said
+        assert "INSERT" not in said
+        assert refusal.__suppress_context__
+
+
+@pytest.mark.parametrize("url", ["", "sqlite://", "sqlite:///:memory:", f"mysql://u:{SECRET}@h/d", f"x:{SECRET}"])
+async def test_a_url_that_cannot_be_used_is_refused_without_being_repeated(url: str) -> None:
+    with pytest.raises(BadDatabaseUrl) as refused:
+        await Store.open(url)
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["postgres://h/d", "postgresql://h/d", "postgresql+psycopg://h/d"])
+def test_every_way_to_name_postgresql_means_the_same(url: str) -> None:
+    assert normalised(url).render_as_string() == "postgresql+asyncpg://h/d"
+
+
+async def test_a_database_that_is_away_is_said_to_be_so_at_once(tmp_path: Path) -> None:
+    for url in (f"sqlite:///{tmp_path}/missing/cueroom.db", f"postgresql:///d?host={tmp_path}"):
+        with pytest.raises(Unavailable):
+            await Store.open(url)
+
+
+async def test_after_a_restart_of_the_server_the_store_works_again(own_postgres: PostgresServer) -> None:
+    store = await Store.open(own_postgres.create_database())
+    own_postgres.stop()
+    with pytest.raises(Unavailable):
+        await store.check()
+    with pytest.raises(Unavailable):
+        await store.write(lambda conn: conn.execute(select(1)))
+    own_postgres.start()
+    await store.check()
+    await store.write(lambda conn: conn.execute(select(1)))
+    await store.close()
+
+
+async def test_the_file_is_for_this_account_only(tmp_path: Path) -> None:
+    store = await Store.open(f"sqlite:///{tmp_path}/new.db")
+    await store.write(lambda conn: conn.execute(text("CREATE TABLE t (a INTEGER)")))
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+    await store.close()
+
+
+async def test_a_file_that_another_program_locks_is_busy_not_broken(sqlite_store: Store, sqlite_url: str) -> None:
+    await sqlite_store.write(lambda conn: conn.execute(text("PRAGMA busy_timeout=1")))
+    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Unavailable) as refused:
+            await sqlite_store.write(counters.next_fence)
+        assert refused.value.context["reason"] == "SQLITE_BUSY"
+        other.execute("ROLLBACK")
+    other.close()
+    await sqlite_store.write(counters.next_fence)
+
+
+async def test_a_full_disk_is_unavailable_and_writes_nothing_by_halves(sqlite_store: Store) -> None:
+    row, _ = await sqlite_store.write(partial(sessions.open_session, opening=samples.opening("s")))
+
+    def fill(conn: Connection) -> None:
+        pages = conn.execute(text("PRAGMA page_count")).scalar_one()
+        conn.execute(text(f"PRAGMA max_page_count={pages + 8}"))
+
+    await sqlite_store.write(fill)
+    committed = 1
+    with pytest.raises(DiskFull):
+        for n in range(1_000):
+            await sqlite_store.write(partial(commit_group, group=[samples.step(row, 2 + n * 100, 100)]))
+            committed = 1 + (n + 1) * 100
+    assert isinstance(DiskFull("", reason=""), Unavailable)
+    now = await sqlite_store.read(partial(sessions.session, session_id="s"))
+    assert now.position == committed
+    await sqlite_store.write(lambda conn: conn.execute(text("PRAGMA max_page_count=1000000")))
+    await sqlite_store.write(partial(commit_group, group=[samples.step(row, committed + 1, 100)]))
+
+
+COMMITTING = """
+import asyncio, sys
+from functools import partial
+from app.store import sessions
+from app.store.database import Store
+from app.store.ledger import commit_group
+from tests.store import samples
+
+async def main(url):
+    store = await Store.open(url)
+    rows = [(await store.write(partial(sessions.open_session, opening=samples.opening(n, n))))[0] for n in "ab"]
+    first = 2
+    while True:
+        await store.write(partial(commit_group, group=[samples.step(row, first, 200) for row in rows]))
+        first += 200
+        print(first - 1, flush=True)
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("acknowledged", [1, 3, 7])
+async def test_kill_9_in_the_middle_of_commits_leaves_whole_ones_only(database_url: str, acknowledged: int) -> None:
+    told = 0
+    with subprocess.Popen([sys.executable, "-c", COMMITTING, database_url], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        for _ in range(acknowledged):
+            told = int(child.stdout.readline())
+        child.kill()
+        told = max([told, *(int(line) for line in child.stdout.read().split())])
+    store = await Store.open(database_url)
+    rows = await store.read(sessions.open_sessions)
+    assert len({row.position for row in rows}) == 1, "both sessions of a group or none"
+    for row in rows:
+        stored = await store.read(lambda conn, row=row: list(chunks.chunks_after(conn, row.session_no)))  # type: ignore[misc]
+        assert stored[-1].last == row.position
+        assert row.position in (told, told + 200), "what was acknowledged is there"
+        assert [chunk.first for chunk in stored[1:]] == [chunk.last + 1 for chunk in stored[:-1]]
+        count = select(tables.messages.c.position).where(tables.messages.c.session_no == row.session_no)
+        listed = await store.read(lambda conn, count=count: len(conn.execute(count).all()))  # type: ignore[misc]
+        assert listed == len(samples.messages(2, row.position - 1))
+    await store.close()
