@@ -79,6 +79,7 @@ class People:
         self._passwords = passwords
         self._attempts = Attempts()
         self._attempts_of_name = Attempts(free=4 * FREE)  # from many addresses at once
+        self._attempts_of_address = Attempts(free=6 * FREE)  # with many names
         self._seen: dict[str, Instant] = {}
 
     # Coming in.
@@ -89,13 +90,15 @@ class People:
         name = unicodedata.normalize("NFC", name).strip()[:NAME_CHARS]
         self._attempts.begin((name.casefold(), address), now)
         self._attempts_of_name.begin(name.casefold(), now)
+        self._attempts_of_address.begin(address, now)
         found = await self._store.read(partial(rows.person_named, name=name))
         hash_ = found.password if found is not None and found.disabled_ms is None else None
         if not await self._passwords.matches(hash_, password) or found is None:
-            await self._note(_stranger(name), "sign_in", code="bad_credentials")
+            await self._note(_stranger(found), "sign_in", code="bad_credentials")
             raise BadCredentials("name or password is wrong")
         self._attempts.succeeded((name.casefold(), address))
         self._attempts_of_name.succeeded(name.casefold())
+        self._attempts_of_address.succeeded(address)
         return await self._enter(found, browser)
 
     async def signed_in(self, cookie: str) -> Principal:
@@ -154,9 +157,15 @@ class People:
         await self._store.write(make)
         return secret
 
+    async def link_left_ms(self, secret: str) -> int | None:
+        """Return how long a link can still be used, None when it cannot; for the page that asks for a password."""
+        now = self._clock.now()
+        expires = await self._store.read(partial(rows.link_expires, hash_=secret_hash(secret), now=now))
+        return None if expires is None else expires - now
+
     async def link_is_good(self, secret: str) -> bool:
-        """Return whether a link could be used now; for the page that asks for name and password."""
-        return await self._store.read(partial(rows.link, hash_=secret_hash(secret), now=self._clock.now()))
+        """Return whether a link could be used now."""
+        return await self.link_left_ms(secret) is not None
 
     async def enter_by_link(self, secret: str, name: str, password: str, *, browser: str = "") -> Entered:
         """Use a link: its person chooses a password, or a first administrator is made; signed in at once.
@@ -288,8 +297,9 @@ def _actor(row: PersonRow) -> Actor:
     return Actor("operator", row.id, row.name, row.role)
 
 
-def _stranger(name: str) -> Actor:
-    return Actor("operator", "", name, Role.VIEWER)
+def _stranger(row: PersonRow | None) -> Actor:
+    """Who was tried. A name nobody has is not written down: it may be a password in the wrong field."""
+    return Actor("operator", row.id if row else "", row.name if row else "?", row.role if row else Role.VIEWER)
 
 
 def _view(row: PersonRow) -> PersonView:

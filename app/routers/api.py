@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from app.intake.door import Door
-from app.routers import commands, devices, errors, health, lists, people, sessions, signin, workspace
+from app.routers import commands, devices, docs, errors, health, lists, people, sessions, signin, workspace
 from app.routers.deps import Runtime
 from app.routers.ingest import INGEST_PATH, Ingest
 from app.routers.ingest_docs import document_ingest
@@ -14,7 +14,7 @@ from app.routers.security import Guard
 def install_api(app: FastAPI) -> None:
     """Add routes and handlers to an application whose `state.runtime` is set before the first request."""
     errors.install(app)
-    for module in (signin, sessions, commands, lists, workspace, devices, people, health):
+    for module in (signin, sessions, commands, lists, workspace, devices, people, health, docs):
         app.include_router(module.router)
     document_ingest(app)
 

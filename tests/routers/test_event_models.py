@@ -18,6 +18,7 @@ from app.intake.seal import Seal
 from app.routers.api import install_api
 from app.routers.event_models import EVENT, EVENTS, PAYLOADS
 from app.settings import Limits
+from tests.routers.web import Web
 
 LIMITS = Limits()
 GATE = Gate(LIMITS, Seal(b"k" * 32))
@@ -132,3 +133,13 @@ def test_the_openapi_document_describes_the_door_and_every_reference_in_it_resol
     assert set(document["paths"]["/api/ingest"]["post"]["responses"]) == {
         "202", "401", "403", "413", "415", "422", "429", "503",
     }  # fmt: skip
+
+
+async def test_the_page_of_the_docs_names_every_kind_and_loads_nothing_from_elsewhere(web: Web) -> None:
+    answer = await web.client().get("/docs")
+    assert answer.status_code == 200
+    assert all(f"<code>{kind}</code>" in answer.text for kind in KINDS)
+    assert "POST /api/ingest" in answer.text
+    assert "script" not in answer.headers["content-security-policy"]
+    assert "http://" not in answer.text.replace("http://control.test", "")
+    assert "https://" not in answer.text

@@ -107,7 +107,7 @@ async def open_web(house: House, **settings: Any) -> AsyncIterator[Web]:
         directory=house.directory,
         catalogue=house.catalogue,
     )
-    app = FastAPI()
+    app = FastAPI(docs_url=None, redoc_url=None)
     app.state.runtime = runtime
     install_api(app)
     web = Web(house, runtime, Front(app, runtime, house.door))
