@@ -37,6 +37,7 @@ def build(runtime: Runtime) -> Front:
         version=__version__,
         summary="A real-time control room for livestream commerce",
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        docs_url=None,  # routers/docs.py serves it under our policy
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )

@@ -25,7 +25,7 @@ from app.domain.readings import MinuteRow
 from app.domain.workspace import Channel, Room, Workspace
 from app.instants import Instant
 from app.intake.desk import Desk
-from app.intake.directory import Directory, Recipe
+from app.intake.directory import Directory, Recipe, SessionRef
 from app.intake.door import Door
 from app.intake.recipe import Fallback
 from app.intake.seal import Seal
@@ -46,6 +46,7 @@ from app.workspace.plan import Levels, plan_session
 log = structlog.get_logger()
 
 OVERVIEW_EVERY_S = 1.0
+TALLY_EVERY_S = 5.0
 
 
 class Catalogue:
@@ -174,15 +175,18 @@ class Runtime:
         await self.directory.load()
         self._epoch = await self.store.write(next_fence)
         self.worker.listen(self._note)
+        self.directory.listen(self._opened)
         self._run(self.worker.run(), "worker")
         self._run(self.pump.run(), "pump")
         self._run(self._watch_overviews(), "overview")
+        self._run(self._keep_tally(), "tally")
 
     async def stop(self) -> None:
         """Commit what waits, then let go of everything."""
         self.draining = True
         await self.pump.stop()
         await self.worker.stop()
+        await self.door.save_tally()
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -199,6 +203,11 @@ class Runtime:
         if not task.cancelled() and task.exception() is not None:
             log.critical("task_died", task=task.get_name(), exc_info=task.exception())
             self.failed.set()
+
+    def _opened(self, session: SessionRef) -> None:
+        """A session that nothing has been sent to yet is held all the same: its missing data must be noticed."""
+        if session.open and session.id not in self.worker.sessions:
+            self.worker.hold(session.id)
 
     def _note(self, note: Note) -> None:
         self.directory.note(note.session, note.state, note.clock, note.now_ms)
@@ -321,6 +330,11 @@ class Runtime:
             await asyncio.sleep(OVERVIEW_EVERY_S)
             if self._overviews:
                 await self.worker.between_turns(self._tell_overviews)
+
+    async def _keep_tally(self) -> None:
+        while True:
+            await asyncio.sleep(TALLY_EVERY_S)
+            await self.door.save_tally()
 
     async def _tell_overviews(self) -> None:
         for brand, overview in self._overviews.items():

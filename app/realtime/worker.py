@@ -143,6 +143,11 @@ class Worker:
         self._wake.set()
         return await asked
 
+    def hold(self, session: str) -> None:
+        """Bring a session into memory at the next turn, though nothing waits for it."""
+        self._reopen.add(session)
+        self._wake.set()
+
     async def between_turns(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do something that looks at several sessions when everything they have done is committed."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
