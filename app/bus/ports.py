@@ -104,6 +104,11 @@ class FrameLog(Protocol):
         """Deltas after (epoch, seq), waiting up to `within_ms` for the first; empty when none came."""
         ...
 
+    async def forget(self, board: str, epoch: int) -> None:
+        """Give up what is held of a board that is shown no more; a newer owner's board stays. The same epoch may be
+        shown again, with higher numbers than before."""
+        ...
+
 
 class Ownership(Protocol):
     """Who may apply a session: never two writers, and a fence that only grows."""

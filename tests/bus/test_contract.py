@@ -290,6 +290,23 @@ async def test_waiting_in_vain_brings_nothing(frame_log: FrameLog) -> None:
     assert list(await frame_log.wait("board", 5, 0, NOT_MS)) == []
 
 
+async def test_a_board_that_is_shown_no_more_is_forgotten_and_may_be_shown_again(frame_log: FrameLog) -> None:
+    await frame_log.put_snapshot("board", 5, 0, [b"s"])
+    await publish(frame_log, 1, 2)
+    await frame_log.forget("board", 4)  # an old owner gives up what is not his any more
+    assert await frame_log.since("board", 5, 0) == [delta(1), delta(2)]
+    await frame_log.forget("board", 5)
+    assert await frame_log.newest("board") is None
+    assert await frame_log.since("board", 5, 1) is None
+    with pytest.raises(FenceLost):
+        await publish(frame_log, 9, epoch=4)
+    await frame_log.put_snapshot("board", 5, 3, [b"again"])
+    await publish(frame_log, 4)
+    kept = await frame_log.newest("board")
+    assert kept is not None
+    assert (kept.seq, kept.snapshot, kept.deltas) == (3, (b"again",), (delta(4),))
+
+
 # Ownership.
 
 

@@ -121,6 +121,12 @@ class MemoryFrameLog:
             ring.waiters.discard(waiter)
         return self._later(ring, epoch, seq)
 
+    async def forget(self, board: str, epoch: int) -> None:
+        ring = self._rings.get(board)
+        if ring is not None and ring.epoch <= epoch:
+            ring.snapshot = None
+            ring.forget()
+
     @staticmethod
     def _later(ring: _Ring, epoch: int, seq: int) -> Sequence[Stored]:
         if ring.epoch < epoch:

@@ -48,6 +48,11 @@ if not board[4] then return false end
 board[5] = redis.call('XRANGE', KEYS[2], '(' .. board[1] .. '-' .. (board[3] + 1), '+')
 return board
 """
+FORGET: Final = """
+if tonumber(redis.call('HGET', KEYS[1], 'epoch') or '-1') > tonumber(ARGV[1]) then return 0 end
+redis.call('XTRIM', KEYS[2], 'MAXLEN', 0)
+return redis.call('HDEL', KEYS[1], 'snapshot', 'at')
+"""
 SINCE: Final = """
 local board = redis.call('HMGET', KEYS[1], 'epoch', 'seq')
 if not board[1] then return false end
@@ -62,7 +67,7 @@ class RedisFrameLog:
     def __init__(self, link: RedisLink, *, ring_frames: int = RING_FRAMES) -> None:
         self._link, self._frames = link, ring_frames
         self._publish, self._snapshot = link.script(PUBLISH), link.script(SNAPSHOT)
-        self._newest, self._since = link.script(NEWEST), link.script(SINCE)
+        self._newest, self._since, self._forget = link.script(NEWEST), link.script(SINCE), link.script(FORGET)
 
     async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None:
         body = msgspec.msgpack.encode(list(parts))
@@ -98,6 +103,9 @@ class RedisFrameLog:
             left_ms -= slice_ms
             if read or left_ms <= 0:
                 return [frame for _, entries in read for frame in _frames(entries)]
+
+    async def forget(self, board: str, epoch: int) -> None:
+        await self._link.run(self._forget, self._keys(board), [epoch])
 
     def _keys(self, board: str) -> list[str]:
         return [self._link.name("board", board), self._link.name("frames", board)]
