@@ -31,7 +31,7 @@ class Load:
 async def post_for(
     port: int, path: str, bodies: list[Iterator[bytes]], *, size: int, seconds: float, headers: dict[str, str]
 ) -> Load:
-    """Post from one connection per iterator, one request at a time each, for `seconds` (at most 60)."""
+    """Post from one connection per iterator, one request at a time each, for `seconds` (at most 60), or to its end."""
     load = Load()
     began = time.perf_counter()
     until = began + min(seconds, 60.0)
@@ -46,7 +46,9 @@ async def _connection(
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     fixed = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     while time.perf_counter() < until:
-        body = next(bodies)
+        body = next(bodies, None)
+        if body is None:
+            break
         began = time.perf_counter()
         writer.write(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{fixed}Content-Length: {len(body)}\r\n\r\n".encode())
         writer.write(body)

@@ -3,13 +3,14 @@
 import argparse
 import asyncio
 import contextlib
+import importlib
 import logging
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, TextIO, cast
 
 import structlog
 import uvicorn
@@ -59,8 +60,8 @@ def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Bes
     settings = settings.model_copy(update=changed)
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        with hold_folder(settings.data):
-            return asyncio.run(_serve(settings, out, beside))
+        with hold_folder(settings.data), asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            return runner.run(_serve(settings, out, beside))
     except KeyboardInterrupt:
         return 0
     except ControlRoomError as refusal:
@@ -82,6 +83,14 @@ async def _serve(settings: Settings, out: TextIO, beside: Beside | None) -> int:
             return await _listen(settings, runtime, out, beside)
         finally:
             await runtime.stop()
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where there is one; the standard loop elsewhere."""
+    try:
+        return cast("Callable[[], asyncio.AbstractEventLoop]", importlib.import_module("uvloop").new_event_loop)
+    except ImportError:
+        return None
 
 
 async def _migrated(settings: Settings) -> None:
@@ -114,7 +123,6 @@ async def _listen(settings: Settings, runtime: Runtime, out: TextIO, beside: Bes
         build(runtime),
         host=settings.host,
         port=settings.port,
-        loop="uvloop" if sys.platform != "win32" else "asyncio",
         ws="websockets-sansio",
         ws_max_size=4_096,
         ws_per_message_deflate=False,

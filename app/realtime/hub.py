@@ -20,6 +20,9 @@ RESNAPSHOT_AFTER = 48
 IDLE_AFTER_MS = 30_000
 """A board nobody asked for during this time is dropped."""
 
+LEFT_KNOWN = 10_000
+"""Dropped boards whose last number is remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -83,6 +86,7 @@ class Hub:
     def __init__(self, frames: FrameLog) -> None:
         self._frames = frames
         self._shown: dict[str, dict[str, _Shown]] = {}  # of -> board name -> shown
+        self._left: dict[str, tuple[int, int]] = {}  # board name -> (epoch, seq) it was dropped at
 
     def watched(self, of: str) -> bool:
         """Whether somebody watches a board of this session."""
@@ -97,11 +101,23 @@ class Hub:
         boards = self._shown.setdefault(view.of, {})
         shown = boards.get(view.name)
         if shown is None or shown.epoch < source.epoch:
-            shown = boards[view.name] = _Shown(view, source.epoch)
+            shown = boards[view.name] = _Shown(view, source.epoch, self._next_seq(view.name, source.epoch))
             shown.board = {name: dict(source.topic(name, view)) for name in source.versions()}
             shown.versions = dict(source.versions())
             await self._snapshot(shown, source, wall)
         shown.wanted_ms = wall
+
+    def _next_seq(self, name: str, epoch: int) -> int:
+        """Numbers go on after a board was dropped within its epoch: an old place must not look like a new one."""
+        left = self._left.pop(name, None)
+        return left[1] + 1 if left is not None and left[0] == epoch else 0
+
+    async def _drop(self, shown: _Shown) -> None:
+        del self._shown[shown.view.of][shown.view.name]
+        self._left[shown.view.name] = (shown.epoch, shown.seq)
+        if len(self._left) > LEFT_KNOWN:
+            del self._left[next(iter(self._left))]
+        await self._frames.forget(shown.view.name, shown.epoch)
 
     def keep(self, view: View, wall: Instant) -> bool:
         """Say that the board is still being read; False when it has been dropped and must be shown again."""
@@ -122,7 +138,7 @@ class Hub:
         """Publish what changed on every board of `of` since it was last told."""
         for shown in list(self._shown.get(of, {}).values()):
             if wall - shown.wanted_ms > IDLE_AFTER_MS:
-                del self._shown[of][shown.view.name]
+                await self._drop(shown)
                 continue
             if shown.epoch < source.epoch:
                 await self.show(shown.view, source, wall)

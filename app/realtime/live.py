@@ -55,11 +55,12 @@ class Overlay:
         """Show a message of the outbox as it now stands."""
         self.put("deliveries", row.id, row)
 
-    def cancel(self, alerts: Iterable[str], at: Instant) -> None:
-        """The same as the ledger does: what waited for these alerts is cancelled."""
-        gone = set(alerts)
+    def cancel(self, alerts: Mapping[str, int | None], at: Instant) -> None:
+        """The same as the ledger does: what waited for these alerts is cancelled, but not what tells of the version
+        that cancels."""
         for row in list(self._topics["deliveries"].values()):
-            if row.alert in gone and row.state == "waiting":
+            version = alerts.get(row.alert, 0)
+            if row.state == "waiting" and (version is None or row.change < version):
                 self.put("deliveries", row.id, replace(row, state="cancelled", settled_ms=at))
 
     def device(self, row: DeviceRow) -> None:
@@ -153,7 +154,9 @@ class Live:
         for row in effects.deliveries:
             self.overlay.delivery(row)
         if effects.cancels:
-            self.overlay.cancel(effects.cancels, Instant(self.engine.now))
+            known = {name: effects.alerts.get(name) for name in effects.cancels}
+            versions = {name: alert.version if alert is not None else None for name, alert in known.items()}
+            self.overlay.cancel(versions, Instant(self.engine.now))
 
 
 class Frozen:

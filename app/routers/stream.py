@@ -147,7 +147,7 @@ async def _entered(socket: WebSocket, runtime: Runtime) -> AsyncIterator[Princip
         yield None
         return
     if len(runtime.sockets) >= MOST_SOCKETS or runtime.sockets.of(principal) >= MOST_OF_ONE:
-        await socket.accept(subprotocol=SUBPROTOCOL)
+        await _accept(socket)
         await socket.close(CLOSE_BUSY, "too_many_sockets")
         yield None
         return
@@ -163,8 +163,14 @@ async def _refuse(socket: WebSocket, refusal: ControlRoomError) -> None:
         code = CLOSE_NOT_FOUND
     elif refusal.kind == "busy":
         code = CLOSE_BUSY
-    await socket.accept(subprotocol=SUBPROTOCOL)
+    await _accept(socket)
     await socket.close(code, refusal.code)
+
+
+async def _accept(socket: WebSocket) -> None:
+    """Speak the protocol the sender offers; one that offers none gets the same frames."""
+    offered = SUBPROTOCOL in socket.scope.get("subprotocols", ())
+    await socket.accept(subprotocol=SUBPROTOCOL if offered else None)
 
 
 @contextlib.contextmanager
@@ -179,7 +185,7 @@ def _tablet(runtime: Runtime, room: str, principal: Principal) -> Iterator[None]
 async def _follow(
     socket: WebSocket, runtime: Runtime, principal: Principal, follow: Callable[[], Followed], resume: Ask | None
 ) -> None:
-    await socket.accept(subprotocol=SUBPROTOCOL)
+    await _accept(socket)
     viewer = runtime.viewer(_TextSink(socket), follow)
     with runtime.sockets.held(principal) as revoked:
         sending = asyncio.create_task(viewer.follow(resume))
