@@ -220,6 +220,18 @@ class People:
         self._revocations.tell(person_handle(person_id))
         return _view(row)
 
+    async def set_password(self, person_id: str, password: str, by: Actor) -> None:
+        """Give a person a password and end the sign-ins made with the one before. Raises NotFound, WeakPassword."""
+        person = await self._store.read(partial(rows.person, person_id=person_id))
+        hash_ = await self._passwords.hashed(password, person.name)
+
+        def change(conn: Connection) -> None:
+            rows.change_person(conn, person_id, password=hash_)
+            note(conn, self._clock.now(), by, "set_password", person_id)
+
+        await self._store.write(change)
+        self._revocations.tell(person_handle(person_id))
+
     async def set_disabled(self, person_id: str, by: Actor, *, disabled: bool) -> PersonView:
         """Shut a person out, with all sign-ins, or let the person in again."""
         now = self._clock.now()

@@ -22,16 +22,24 @@ class Proof(Struct, frozen=True):
 
 
 async def send_test(
-    channel: Channel, *, clock: Clock, allow_private: bool = False, environ: Mapping[str, str] | None = None
+    channel: Channel,
+    *,
+    clock: Clock,
+    language: str,
+    allow_private: bool = False,
+    environ: Mapping[str, str] | None = None,
 ) -> Proof:
-    """Send one marked message by each robot of a channel. It is counted by the platform like any other."""
+    """Send one marked message by each robot of a channel; `language`: of whoever reads the answer.
+
+    The platform counts it like any other.
+    """
     sender = SENDERS.get(channel.kind)
     if sender is None:
-        return Proof(False, (reason("no_sender", channel.language, kind=channel.kind),))
+        return Proof(False, (reason("no_sender", language, kind=channel.kind),))
     try:
         robots = robots_of(channel, environment() if environ is None else environ)
     except Unready as unready:
-        return Proof(False, (reason(unready.code, channel.language, name=unready.name),))
+        return Proof(False, (reason(unready.code, language, name=unready.name),))
     title = in_language(channel.title, channel.language) or channel.name
     message = Message(
         title=word("test_title", channel.language),
@@ -41,7 +49,7 @@ async def send_test(
         stamps=("test",),
     )
     async with Courier(allow_private=allow_private) as courier:
-        answers = [await _ask(courier, sender, message, robot, clock, channel.language) for robot in robots]
+        answers = [await _ask(courier, sender, message, robot, clock, language) for robot in robots]
     lines = tuple(
         f"{name}: {'accepted' if answer.verdict == 'accepted' else answer.verdict}: {answer.words}"
         for name, answer in zip(channel.robots, answers, strict=True)

@@ -119,7 +119,7 @@ def test_variables_that_are_not_set_are_named() -> None:
 
 async def test_a_test_message_is_marked_and_tells_the_platforms_answer(chat: Chat) -> None:
     environ = {"URL": chat.url, "SECRET": SECRET}
-    proof = await send_test(GROUP, clock=ManualClock(NOW), allow_private=True, environ=environ)
+    proof = await send_test(GROUP, clock=ManualClock(NOW), language="zh-CN", allow_private=True, environ=environ)
     assert (proof.passed, proof.lines) == (True, ("URL: accepted: HTTP 200 0 ok",))
     (one,) = chat.received
     assert one.signed
@@ -130,8 +130,8 @@ async def test_a_test_message_is_marked_and_tells_the_platforms_answer(chat: Cha
 async def test_a_test_message_that_fails_shows_what_came_without_secrets(chat: Chat) -> None:
     environ = {"URL": chat.url, "SECRET": SECRET}
     chat.script.append(Answer(f"<html>{TOKEN} {SECRET}</html>"))
-    proof = await send_test(GROUP, clock=ManualClock(NOW), allow_private=True, environ=environ)
+    proof = await send_test(GROUP, clock=ManualClock(NOW), language="zh-CN", allow_private=True, environ=environ)
     assert (proof.passed, proof.lines) == (False, ("URL: garbled: HTTP 200 <html>… …</html>",))
-    refused = await send_test(GROUP, clock=ManualClock(NOW), environ=environ)
+    refused = await send_test(GROUP, clock=ManualClock(NOW), language="zh-CN", environ=environ)
     assert not refused.passed
     assert "private_address" in refused.lines[0]

@@ -1,0 +1,29 @@
+"""`channel test`: one marked message to a group, and the platform's answer."""
+
+from functools import partial
+
+from msgspec import Struct
+
+from app.delivery.proof import send_test
+from app.operations.answer import Answer
+from app.operations.installation import Installation
+from app.store.workspace import channel
+
+
+class ChannelTest(Struct, frozen=True):
+    name: str
+    language: str
+
+
+async def try_channel(here: Installation, wanted: ChannelTest) -> Answer:
+    """Send by each robot of the channel. Raises NotFound."""
+    found = await here.store.read(partial(channel, name=wanted.name))
+    allow_private = here.settings.allow_private_webhooks
+    proof = await send_test(
+        found, clock=here.clock, language=wanted.language, allow_private=allow_private, environ=here.environ
+    )
+    data = {"channel": found.name, "passed": proof.passed, "answers": proof.lines}
+    if not proof.passed:
+        return Answer(errors=proof.lines, code=1, data=data)
+    here.mended(found)
+    return Answer(proof.lines, data=data)

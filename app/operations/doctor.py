@@ -1,0 +1,164 @@
+"""`doctor`: what has come from each source of a room, how fresh it is, and what was wrong with it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+from unicodedata import east_asian_width
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from app.domain.workspace import Room
+from app.engine.health import CONFLICT
+from app.instants import Instant
+from app.operations.answer import Answer
+from app.operations.installation import Installation
+from app.operations.words import word
+from app.store.alerts import of_session
+from app.store.doctor import SourceCount, counts
+from app.store.sessions import SessionRow, last_session_of
+from app.store.workspace import all_rooms, room
+
+WHOLE_SOURCE: Final = ""
+"""The kind under which the door counts what concerns a source as a whole."""
+LATE_TIMES: Final = 3
+"""A kind is late when nothing came for so many of its expected intervals."""
+
+
+class Examine(Struct, frozen=True):
+    """`room` empty: every room."""
+
+    language: str
+    room: str = ""
+
+
+class Finding(Struct, frozen=True):
+    """What is known of a room: its counts by source and kind, its newest session, conflicts by source."""
+
+    room: Room
+    session: SessionRow | None
+    counts: list[SourceCount]
+    conflicts: dict[str, int]
+
+
+async def examine(here: Installation, wanted: Examine) -> Answer:
+    """Tell what came, per room, source and kind. Raises NotFound for a room that is not there."""
+    await here.counted()
+    findings = await here.store.read(partial(_findings, room_id=wanted.room))
+    now = here.clock.now()
+    lines = [line for finding in findings for line in _told(finding, now, wanted.language)]
+    return Answer(tuple(lines), data={"rooms": [_data(finding, now) for finding in findings]})
+
+
+def _findings(conn: Connection, room_id: str) -> list[Finding]:
+    return [_finding(conn, each) for each in ([room(conn, room_id)] if room_id else all_rooms(conn))]
+
+
+def _finding(conn: Connection, of: Room) -> Finding:
+    newest = last_session_of(conn, of.id)
+    found = counts(conn, of.id)
+    conflicts = {each.source: each.conflicts for each in found if each.kind == WHOLE_SOURCE and each.conflicts}
+    return Finding(of, newest, found, conflicts | (_conflicts(conn, newest) if newest is not None else {}))
+
+
+def _conflicts(conn: Connection, session: SessionRow) -> dict[str, int]:
+    """Return source -> records under a used id with other content, as the session's alerts say."""
+    found: dict[str, int] = {}
+    for alert in of_session(conn, session.session_no):
+        if alert.rule == CONFLICT and alert.evidence:
+            values = [int(each.value) for each in alert.evidence if isinstance(each.value, float)]
+            source = alert.labels.get("source", "")
+            found[source] = max([found.get(source, 0), *values])
+    return found
+
+
+def _told(finding: Finding, now: Instant, language: str) -> Iterator[str]:
+    of, session = finding.room, finding.session
+    state = f"{session.id} {session.kind} {session.state}" if session else word("no_session", language)
+    yield f"{of.id}  {of.name} · {of.platform} · {state}"
+    if not finding.counts:
+        yield f"  {word('no_records', language)}"
+        return
+    heads = ("source", "kind", "last", "age", "taken", "duplicates", "conflicts")
+    rows = [tuple(word(f"head_{head}", language) for head in heads)]
+    rows += [_row(finding, count, now, language) for count in finding.counts]
+    yield from (f"  {line}" for line in _table(rows))
+    for count in finding.counts:
+        source = count.source_name or count.source
+        if count.refused:
+            yield f"  {source}: {word('refused', language, codes=_figures(count.refused))}"
+        if count.unknown:
+            yield f"  {source}: {word('unknown_fields', language, names=_figures(count.unknown))}"
+
+
+def _row(finding: Finding, count: SourceCount, now: Instant, language: str) -> tuple[str, ...]:
+    whole = count.kind == WHOLE_SOURCE
+    last = "-" if count.last_ms is None else _clock(count.last_ms, finding.room.zone)
+    return (
+        count.source_name or count.source,
+        word("whole_source", language) if whole else count.kind,
+        last,
+        _age(finding.room, count, now, language),
+        "-" if whole else str(count.taken),
+        str(count.duplicates) if whole else "-",
+        str(finding.conflicts.get(count.source, 0)) if whole else "-",
+    )
+
+
+def _age(of: Room, count: SourceCount, now: Instant, language: str) -> str:
+    if count.last_ms is None:
+        return "-"
+    age = max(0, now - count.last_ms)
+    every = of.every_ms.get(count.kind)
+    told = _length(age)
+    return f"{told} {word('late', language)}" if every and age > LATE_TIMES * every else told
+
+
+def _length(span: int) -> str:
+    seconds = span // 1_000
+    if seconds < 100:
+        return f"{seconds}s"
+    if seconds < 6_000:
+        return f"{seconds // 60}m{seconds % 60:02}s"
+    return f"{seconds // 3_600}h{seconds // 60 % 60:02}m"
+
+
+def _clock(at_ms: int, zone: str) -> str:
+    return datetime.fromtimestamp(at_ms / 1_000, ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _figures(figures: Mapping[str, int]) -> str:
+    ordered = sorted(figures.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{name} ×{count}" for name, count in ordered)
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def _width(text: Iterable[str]) -> int:
+    """Return how many columns a text takes: a Chinese character takes two."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _data(finding: Finding, now: Instant) -> dict[str, Any]:
+    session = finding.session
+    return {
+        "room": finding.room.id,
+        "session": None if session is None else {"id": session.id, "kind": session.kind, "state": session.state},
+        "sources": [_counted(count, now) for count in finding.counts],
+        "conflicts": finding.conflicts,
+    }
+
+
+def _counted(count: SourceCount, now: Instant) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(count)
+    plain.pop("room")
+    plain["age_ms"] = None if count.last_ms is None else max(0, now - count.last_ms)
+    return plain

@@ -1,0 +1,41 @@
+"""`token create`: a token for a machine, told once, with a line that tries it."""
+
+import shlex
+from functools import partial
+
+from msgspec import Struct
+
+from app.domain.people import SYSTEM
+from app.operations.answer import Answer
+from app.operations.installation import Installation
+from app.operations.words import word
+from app.store.tokens import Scope
+from app.store.workspace import room
+
+
+class CreateToken(Struct, frozen=True):
+    """`rooms`: the only ones it may speak for or read; an ingest token needs one."""
+
+    name: str
+    scope: Scope
+    language: str
+    rooms: tuple[str, ...] = ()
+
+
+async def create_token(here: Installation, wanted: CreateToken) -> Answer:
+    """Make the token. Raises NotFound for a room that is not there, and NeedsRooms."""
+    for each in wanted.rooms:
+        await here.store.read(partial(room, room_id=each))
+    view, secret = await here.access.tokens.create(wanted.name, wanted.scope, wanted.rooms, SYSTEM)
+    trial = _trial(here, wanted, secret)
+    lines = (word("token_once", wanted.language), f"  {secret}", word("token_try", wanted.language), f"  {trial}")
+    data = {"id": view.id, "token": secret, "scope": view.scope, "rooms": view.rooms, "curl": trial}
+    return Answer(lines, data=data)
+
+
+def _trial(here: Installation, wanted: CreateToken, secret: str) -> str:
+    """Return a curl line that works as it stands and changes nothing: a heartbeat, or the list of rooms."""
+    bearer = shlex.quote(f"Authorization: Bearer {secret}")
+    if wanted.scope != "ingest":
+        return f"curl -sS -H {bearer} {here.url}/api/rooms"
+    return f"curl -sS -H {bearer} -H 'Content-Type: application/json' -d '[]' {here.url}/api/ingest"

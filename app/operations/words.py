@@ -1,0 +1,70 @@
+"""Sentences that operations say on a terminal, in three languages."""
+
+from typing import Final
+
+from app.domain.words import LANGUAGES
+
+_TEXTS: Final[dict[str, tuple[str, str, str]]] = {
+    "nothing_changed": ("没有变化", "沒有變化", "nothing changed"),
+    "file_is_good": (
+        "文件正确：{rooms} 个直播间，{skus} 个商品，{channels} 个群，{people} 人",
+        "檔案正確：{rooms} 個直播間，{skus} 個商品，{channels} 個群，{people} 人",
+        "the file is good: {rooms} rooms, {skus} SKUs, {channels} channels, {people} people",
+    ),
+    "would_change": ("将会改变（未写入）：", "將會改變（未寫入）：", "this would change (nothing was written):"),
+    "changed": ("已更新工作区 {name}：", "已更新工作區 {name}：", "updated workspace {name}:"),
+    "no_sender": (
+        "提醒：群 {name} 的类型 {kind} 暂不能发送，消息会记为失败",
+        "提醒：群 {name} 的類型 {kind} 暫不能傳送，訊息會記為失敗",
+        "note: channel {name}: nothing can be sent to {kind} yet; its messages will be marked failed",
+    ),
+    "variable_not_set": (
+        "提醒：群 {name} 的环境变量 {variable} 未设置",
+        "提醒：群 {name} 的環境變數 {variable} 未設定",
+        "note: channel {name}: the environment variable {variable} is not set",
+    ),
+    "open_sessions_stay": (
+        "正在进行的场次沿用开播时的计划",
+        "正在進行的場次沿用開播時的計畫",
+        "sessions that are open keep the plan they were opened with",
+    ),
+    "token_once": (
+        "令牌只显示这一次：",
+        "權杖只顯示這一次：",
+        "the token, shown this once:",
+    ),
+    "token_try": ("试一下：", "試一下：", "try it:"),
+    "person_link": (
+        "{name} 用此链接设置密码（一次有效，3 天内）：",
+        "{name} 用此連結設定密碼（一次有效，3 天內）：",
+        "{name} chooses a password by this link (valid once, for 3 days):",
+    ),
+    "person_added": ("已添加 {name}（{role}）", "已新增 {name}（{role}）", "added {name} ({role})"),
+    "password_set": ("已设置 {name} 的密码", "已設定 {name} 的密碼", "the password of {name} is set"),
+    "upgraded": (
+        "数据库已从 {old} 升级到 {new}",
+        "資料庫已從 {old} 升級到 {new}",
+        "upgraded the database from {old} to {new}",
+    ),
+    "is_current": ("数据库已是最新（{new}）", "資料庫已是最新（{new}）", "the database is current ({new})"),
+    "empty_database": ("空", "空", "empty"),
+    "no_session": ("还没有场次", "還沒有場次", "no session yet"),
+    "no_records": ("还没有收到任何记录", "還沒有收到任何記錄", "no record has come yet"),
+    "late": ("迟到", "遲到", "late"),
+    "refused": ("拒收：{codes}", "拒收：{codes}", "refused: {codes}"),
+    "unknown_fields": ("不认识的字段：{names}", "不認識的欄位：{names}", "unknown fields: {names}"),
+    "head_source": ("来源", "來源", "source"),
+    "head_kind": ("类型", "類型", "kind"),
+    "head_last": ("最近", "最近", "last"),
+    "head_age": ("距今", "距今", "age"),
+    "head_taken": ("收下", "收下", "taken"),
+    "head_duplicates": ("重复", "重複", "duplicates"),
+    "head_conflicts": ("冲突", "衝突", "conflicts"),
+    "whole_source": ("（全部）", "（全部）", "(all)"),
+}
+
+
+def word(code: str, language: str, **values: str | int | float) -> str:
+    """Return a sentence in one language, the English where it is not ours: terminals are where developers look."""
+    index = LANGUAGES.index(language) if language in LANGUAGES else LANGUAGES.index("en")
+    return _TEXTS[code][index].format(**values)
