@@ -21,12 +21,15 @@ from app.clock import SystemClock
 from app.errors import ControlRoomError, Unavailable
 from app.intake.recipe import find_recipe
 from app.main import build
+from app.operations.installation import Installation
+from app.operations.socket import serve_socket
+from app.operations.table import handlers
 from app.runtime import Runtime, seal_key
 from app.settings import Settings
 from app.store.database import Store, normalised
 from app.store.migrate import upgrade
 
-TRY_FOR_S: Final = 30
+TRY_EVERY_S: Final = 1
 GRACE_S: Final = 5
 FIRST: Final = asyncio.FIRST_COMPLETED
 log = structlog.get_logger()
@@ -80,9 +83,24 @@ async def _serve(settings: Settings, out: TextIO, beside: Beside | None) -> int:
             sys.stderr.write(f"cueroom: the {fallback.kind} are broken, the last accepted ones run: {fallback.fault}\n")
         await runtime.start(fallbacks)
         try:
-            return await _listen(settings, runtime, out, beside)
+            async with serve_socket(settings.data, handlers(_installation(settings, runtime))):
+                return await _listen(settings, runtime, out, beside)
         finally:
             await runtime.stop()
+
+
+def _installation(settings: Settings, runtime: Runtime) -> Installation:
+    """What the other commands work on while this server runs."""
+    return Installation(
+        settings=settings,
+        store=runtime.store,
+        clock=runtime.clock,
+        access=runtime.access,
+        address=lambda: runtime.address,
+        changed=runtime.reload_workspaces,
+        counted=runtime.door.save_tally,
+        mended=runtime.pump.reopen,
+    )
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -94,17 +112,18 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _migrated(settings: Settings) -> None:
-    """Bring the database to this program's shape; wait up to 30 s for one that does not answer, with a line a try."""
+    """Bring the database to this program's shape; wait a while for one that does not answer, with a line a try."""
     began = asyncio.get_running_loop().time()
     while True:
         try:
             return await asyncio.to_thread(upgrade, settings.database)
         except Unavailable as refusal:
             waited = asyncio.get_running_loop().time() - began
-            if waited >= TRY_FOR_S:
-                raise Unavailable(f"the database did not answer for {TRY_FOR_S} s: {refusal.detail}") from None
+            if waited >= settings.database_wait_s:
+                raise Unavailable(f"{refusal.detail}; gave up after {waited:.0f} s") from None
             sys.stderr.write(f"cueroom: waiting for the database ({refusal.detail}), {waited:.0f} s\n")
-            await asyncio.sleep(2)
+            sys.stderr.flush()
+            await asyncio.sleep(TRY_EVERY_S)
 
 
 @contextlib.asynccontextmanager
