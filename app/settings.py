@@ -40,6 +40,8 @@ class Settings(BaseSettings):
 
     database_url: SecretStr = SecretStr("")
     redis_url: SecretStr = SecretStr("")
+    database_wait_s: int = Field(30, ge=0, le=3_600)
+    """How long a start waits for a database that does not answer."""
     data: Path = Path("data")
     host: str = "127.0.0.1"
     port: int = Field(8060, ge=0, le=65_535)
