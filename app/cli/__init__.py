@@ -38,6 +38,7 @@ DATA_HELP: Final = "the data folder (default: CUEROOM_DATA, else ./data)"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: refused or failed, with a line on stderr; 2: the command line itself was wrong."""
+    os.umask(0o077)  # what is written, databases above all, is for this account only
     arguments = sys.argv[1:] if argv is None else list(argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -8,7 +8,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final, TextIO, cast
 
@@ -137,6 +137,17 @@ async def _held(settings: Settings) -> AsyncIterator[None]:
         yield
 
 
+class _Server(uvicorn.Server):
+    """Stops when it is told to. uvicorn itself would raise the signal once more and end the process there and then,
+    before the pump and the worker have written down what they were doing."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self.handle_exit)
+        yield  # the handlers stay: a second signal must not cut the stop short
+
+
 async def _listen(settings: Settings, runtime: Runtime, out: TextIO, beside: Beside | None) -> int:
     config = uvicorn.Config(
         build(runtime),
@@ -151,7 +162,7 @@ async def _listen(settings: Settings, runtime: Runtime, out: TextIO, beside: Bes
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     listening = config.bind_socket() if settings.port == 0 else _bound(settings)
     port = listening.getsockname()[1]
     tasks = []

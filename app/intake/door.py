@@ -187,6 +187,7 @@ class Door:
 
     async def _heartbeat(self, source: Source, wall: Instant, named: SessionRef | None) -> Answer:
         """An empty batch: the source is there and has nothing to say, which is data too (no comments is 0)."""
+        self._tally.batch(source.id, source.name, source.rooms or (), wall, refused={}, unknown={})
         sessions = {named.id: named} if named else self._spoken_for(source)
         sending = [_Sending(each, (), self._entry(source, each, wall, [])) for each in sessions.values()]
         return (await self._commit(sending))[0]
@@ -206,7 +207,8 @@ class Door:
             await self._store.write(partial(keep, events=routes.levels))
         self._router.remember(routes)
         placed = [each.placed for n, each in enumerate(sending) if n not in lost]
-        self._tally.take(source.id, source.name, wall, _by_room_and_kind(placed))
+        kept = [(0, event) for event in routes.levels]
+        self._tally.take(source.id, source.name, wall, _by_room_and_kind([*placed, kept]))
         return Answer(answer.sessions, answer.refused, len(routes.levels))
 
     def _entry(self, source: Source, session: SessionRef, wall: Instant, events: list[Event]) -> Entry:
