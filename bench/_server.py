@@ -55,8 +55,9 @@ def environment() -> dict[str, str]:
 
 
 def token(folder: Path, scope: str) -> str:
-    """Make a machine token for the sample room and return it."""
-    printed = cueroom(folder, "token", "create", "--scope", scope, "--room", ROOM, "--name", f"bench {scope}")
+    """Make a machine token and return it: to send and read for the sample room, or an administrator's for all."""
+    bound = () if scope == "admin" else ("--room", ROOM)
+    printed = cueroom(folder, "token", "create", "--scope", scope, *bound, "--name", f"bench {scope}")
     return next(word for word in printed.split() if word.startswith(f"cr_{scope}_"))
 
 

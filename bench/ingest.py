@@ -52,9 +52,7 @@ async def _measure(server: Served, ingest: str, read: str, size: int) -> tuple[L
     first = batches(ROOM, 10, now, seed=999, skus=SKUS)
     await post_for(server.port, "/api/ingest", [first], size=10, seconds=0.2, headers=headers)  # opens the session
     url = f"ws://127.0.0.1:{server.port}/ws/rooms/{ROOM}?audience=control"
-    async with connect(
-        url, subprotocols=["cueroom.v1"], additional_headers={"Authorization": f"Bearer {read}"}
-    ) as viewer:
+    async with connect(url, additional_headers={"Authorization": f"Bearer {read}"}) as viewer:
         watching = asyncio.create_task(_watch(viewer))
         bodies = [batches(ROOM, size, now, seed=seed, skus=SKUS) for seed in range(CONNECTIONS if size > 1 else 32)]
         before = server.cpu_seconds()
