@@ -95,6 +95,7 @@ async def _console(page: Page, base: str, admin: str) -> Page:
     if await page.query_selector("input[name=name]"):
         await page.fill("input[name=name]", "bench")
     await page.click("button[type=submit]")
+    await page.wait_for_url(f"{base}/")
     await page.goto(f"{base}/rooms/{ROOM}")
     await page.wait_for_selector(".comments")
     await page.wait_for_timeout(2_000)
