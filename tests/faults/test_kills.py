@@ -38,6 +38,7 @@ from app.store.database import Store
 from app.store.migrate import upgrade
 from app.store.workspace import replace_workspace
 from app.workspace.file import read_workspace
+from tests.system.page import Believed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 POINTS = ("append", "before-commit", "after-commit", "tell")
@@ -230,17 +231,18 @@ async def watch(port: int, token: str) -> None:
 
 
 async def board_of(port: int, token: str) -> dict[str, dict[str, Any]]:
-    """What a page that joins now shows."""
+    """What a page that joins now shows, once it has caught up."""
     url = f"ws://127.0.0.1:{port}/ws/rooms/qingtan-douyin?audience=control"
-    topics: dict[str, dict[str, Any]] = {}
+    believed = Believed()
     async with connect(url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None) as page:
+        began = time.monotonic()
         while True:
             frame = json.loads(await asyncio.wait_for(page.recv(), 20))
-            if frame["type"] == "snapshot":
-                for topic, values in frame["topics"].items():
-                    topics.setdefault(topic, {}).update(values)
-                if frame["part"] == frame["parts"]:
-                    return topics
+            believed.believe(frame)
+            caught_up = frame["type"] == "beat" or time.monotonic() - began > 3
+            if believed.snapshots and caught_up:
+                assert believed.faults == []
+                return believed.topics
 
 
 def plain(value: Any) -> Any:
