@@ -162,9 +162,11 @@ class Live:
 class Frozen:
     """A session whose last steps could not be committed: only its health may be told, never those steps."""
 
+    epoch = 0
+    """Never higher than what pages have: it must not start them anew with what little it may tell."""
+
     def __init__(self, live: Live) -> None:
         self._live = live
-        self.epoch = live.epoch
 
     def versions(self) -> Mapping[str, int]:
         return {"health": self._live.overlay.versions["health"]}

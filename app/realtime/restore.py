@@ -39,7 +39,7 @@ PAGE_CHUNKS = 200
 
 
 class BrokenSession(ControlRoomError):
-    """The stored log of a session cannot be read from its first record on."""
+    """The stored log of a session cannot be read, or no engine can be made of it."""
 
     kind, code = "broken", "broken_session"
 
@@ -72,8 +72,20 @@ class Restorer:
         rows = await self._store.read(sessions.open_sessions)
         return [row.id for row in rows]
 
-    async def restore(self, session_id: str, wall: Instant) -> Live:
-        """Take the session under a new fence and bring its engine to where it was committed. Raises NotFound."""
+    async def restore(self, session_id: str) -> Live:
+        """Take the session under a new fence and bring its engine to where it was committed.
+
+        Raises NotFound, Unavailable, and BrokenSession for one whose log cannot be read or applied.
+        """
+        try:
+            return await self._restored(session_id)
+        except ControlRoomError:
+            raise
+        except Exception as fault:  # whatever one session's log does to an engine is that session's trouble alone
+            log.exception("session_cannot_be_rebuilt", session=session_id)
+            raise BrokenSession("the session cannot be rebuilt from its log", session=session_id) from fault
+
+    async def _restored(self, session_id: str) -> Live:
         row = await self._store.write(lambda conn: _take(conn, session_id))
         stored = await self._store.read(lambda conn: _read(conn, row))
         engine = self._engine(row, stored)

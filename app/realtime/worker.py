@@ -6,7 +6,7 @@ everything. A commit starts when the one before has ended and takes every sessio
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -21,6 +21,7 @@ from app.domain.records import CommandIssued, Entry, Gap
 from app.domain.session_clock import SessionClock
 from app.errors import ControlRoomError, FenceLost, NotFound, Unavailable
 from app.instants import Instant
+from app.realtime.agenda import Agenda
 from app.realtime.hub import Hub, View
 from app.realtime.live import Live
 from app.realtime.restore import Restorer
@@ -43,6 +44,8 @@ CHECKPOINT_EVERY_EVENTS = 50_000
 PUT_BACK_AFTER_MS = 60_000
 """An ended session that nobody touches or watches leaves memory after this long."""
 STORE_RETRY_MS = 1_000
+IDLE_MS = 5_000
+"""With nothing due, a turn is made this often all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +59,27 @@ class Note:
     effects: Effects
 
 
-@dataclass(slots=True)
+Settled = list[tuple[Waiting, Committed | ControlRoomError]]
+"""What the senders of a step are told once it is committed."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Step:
     """One session's part of a group."""
 
     live: Live
-    settled: list[tuple[Waiting, Committed | ControlRoomError]]
-    effects: Effects
     commit: SessionCommit
+    settled: Settled
 
 
 class Quarantined(ControlRoomError):
     """A record that breaks the engine twice is set aside; the session goes on without it."""
 
     kind, code = "broken", "quarantined"
+
+
+def _away() -> Unavailable:
+    return Unavailable("the store does not answer; send the same records again", retry_after_s=2)
 
 
 def _says_something(effects: Effects) -> bool:
@@ -109,7 +119,10 @@ class Worker:
         self._asks: list[tuple[View, asyncio.Future[bool]]] = []
         self._overlays: list[Callable[[], None]] = []
         self._quiet: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
-        self._tell: set[str] = set()
+        self._looks = Agenda()
+        self._tells = Agenda()
+        self._checkpoints: dict[str, None] = {}
+        """Sessions whose checkpoint is due, the one that has waited longest first."""
         self._wake = asyncio.Event()
         self._stopping = False
         self._stopped = asyncio.Event()
@@ -172,7 +185,7 @@ class Worker:
             live = self._live.get(session)
             if live is not None:
                 change(live)
-                self._tell.add(session)
+                self._tell_soon(session)
 
         self._overlays.append(later)
         self._wake.set()
@@ -219,16 +232,12 @@ class Worker:
 
     def _idle_ms(self) -> int:
         wall = self._clock.now()
-        waits = [SAVE_NOW_EVERY_MS]
         if self._unsaved_since is not None:
-            waits.append(max(0, self._retry_at - wall))
-        else:
-            for live in self._live.values():
-                due = live.due_in(wall)
-                if due is not None:
-                    waits.append(due)
-        waits.extend(self._hub.due(session, wall) or 0 for session in self._tell)
-        return min(waits)
+            return max(0, self._retry_at - wall)
+        if self._checkpoints:
+            return 0
+        due = min((at for at in (self._looks.next, self._tells.next) if at is not None), default=wall + IDLE_MS)
+        return min(max(0, due - wall), IDLE_MS)
 
     async def _turn(self, taken: Mapping[str, Sequence[Waiting]], *, last: bool = False) -> None:
         wall = self._clock.now()
@@ -236,7 +245,6 @@ class Worker:
             await self._wait_for_store(taken, wall)
             await self._answer_asks(wall)
             await self._quiet_work()
-            await self._tell_due(wall)
             return
         steps = await self._steps(taken, wall, last=last)
         if steps:
@@ -247,92 +255,123 @@ class Worker:
         await self._answer_asks(wall)
         await self._quiet_work()
         await self._tell_due(self._clock.now())
-        await self._checkpoints(wall)
-        self._put_back(wall)
+        await self._save_a_checkpoint()
 
     async def _steps(self, taken: Mapping[str, Sequence[Waiting]], wall: Instant, *, last: bool) -> list[_Step]:
         began = asyncio.get_running_loop().time()
-        steps: dict[str, _Step] = {}
-        reopen, self._reopen = self._reopen, set()
-        for session in reopen:
-            await self._hold(session, ())
-        for session, waiting in taken.items():
-            live = await self._hold(session, waiting)
-            if live is None:
-                continue
-            steps[session] = await self._apply(live, waiting, wall)
+        due = self._looks.take(wall)
+        stepped: dict[str, Settled] = {}
+        for session in dict.fromkeys((*taken, *self._reopen.intersection(due))):
+            self._reopen.discard(session)
+            settled = await self._take(session, taken.get(session, ()), wall)
+            if settled is not None:
+                stepped[session] = settled
             if (asyncio.get_running_loop().time() - began) * 1000 > SLICE_MS:
                 await asyncio.sleep(0)
                 began = asyncio.get_running_loop().time()
-        for session, live in list(self._live.items()):
-            stale_now = live.engine.state != "ended" and (last or wall - live.committed_ms >= SAVE_NOW_EVERY_MS)
-            due = live.due_in(wall)
-            if session in steps or live.chunks or (due is not None and due <= 0) or stale_now:
-                step = steps.get(session) or _Step(live, [], Effects(), None)  # type: ignore[arg-type]  # filled below
-                if live.engine.state != "ended":
-                    live.engine.advance(live.session_now(wall))
-                step.effects = live.engine.take_effects()
-                if not (live.chunks or stale_now or _says_something(step.effects)):
-                    self._tell.add(session)  # time passed and nothing came of it: nothing to store
-                    continue
-                step.commit = SessionCommit(
-                    session_no=live.session_no,
-                    session=live.id,
-                    fence=live.fence,
-                    chunks=live.chunks,
-                    effects=step.effects,
-                    position=live.engine.position,
-                    now_ms=live.engine.now,
-                    clock=live.clock,
-                    wall_ms=wall,
-                )
-                live.chunks = []
-                steps[session] = step
-        return list(steps.values())
+        if self._unsaved_since is not None:  # lost while one of them was restored: nothing of the turn has happened
+            for settled in stepped.values():
+                await self._refuse((one for one, _ in settled), _away())
+            return []
+        looked = (self._live.get(session) for session in dict.fromkeys((*stepped, *(self._live if last else due))))
+        steps = [self._look(live, stepped.get(live.id), wall, last=last) for live in looked if live is not None]
+        return [step for step in steps if step is not None]
 
-    async def _hold(self, session: str, waiting: Sequence[Waiting]) -> Live | None:
-        """The session in memory, restored when it is not; refuses what waits when that cannot be."""
-        live = self._live.get(session)
-        if live is not None:
-            live.touched_ms = self._clock.now()
-            return live
+    def _look(self, live: Live, settled: Settled | None, wall: Instant, *, last: bool) -> _Step | None:
+        """Let the time of a session pass; return what is to be committed of it, if anything is."""
+        ended = live.engine.state == "ended"
+        if not ended:
+            live.engine.advance(live.session_now(wall))
+        effects = live.engine.take_effects()
+        stale_now = not ended and (last or wall - live.committed_ms >= SAVE_NOW_EVERY_MS)
+        if settled is None and not (live.chunks or stale_now or _says_something(effects)):
+            if not (ended and self._put_back(live, wall)):
+                self._plan(live, wall)
+                self._tell_soon(live.id)  # time passed and nothing came of it: nothing to store
+            return None
+        commit = SessionCommit(
+            session_no=live.session_no,
+            session=live.id,
+            fence=live.fence,
+            chunks=live.chunks,
+            effects=effects,
+            position=live.engine.position,
+            now_ms=live.engine.now,
+            clock=live.clock,
+            wall_ms=wall,
+        )
+        live.chunks = []
+        return _Step(live, commit, settled or [])
+
+    def _plan(self, live: Live, wall: Instant) -> None:
+        """Note when the session must be looked at next, if nothing comes before."""
+        if live.engine.state == "ended":
+            at = live.touched_ms + PUT_BACK_AFTER_MS
+        else:
+            due = live.due_in(wall)
+            at = live.committed_ms + SAVE_NOW_EVERY_MS
+            at = at if due is None else min(at, wall + due)
+        old = wall - live.checkpointed_ms >= CHECKPOINT_EVERY_MS
+        if live.since_checkpoint and (old or live.since_checkpoint >= CHECKPOINT_EVERY_EVENTS):
+            self._checkpoints[live.id] = None
+        self._looks.set(live.id, at)
+
+    async def _take(self, session: str, waiting: Sequence[Waiting], wall: Instant) -> Settled | None:
+        """Apply what waits of a session, restored when it is not in memory; None: it was refused."""
         try:
-            return await self._open(session)
+            if self._unsaved_since is not None:
+                raise _away()
+            live = self._live.get(session) or await self._open(session)
+            live.touched_ms = wall
+            return await self._apply(live, waiting, wall)
         except ControlRoomError as refusal:
             if isinstance(refusal, Unavailable):
                 self._lost_store(self._clock.now())
-            for one in waiting:
-                await self._log.settle(one, refusal)
+            await self._refuse(waiting, refusal)
             return None
+
+    async def _refuse(self, waiting: Iterable[Waiting], refusal: ControlRoomError) -> None:
+        for one in waiting:
+            await self._log.settle(one, refusal)
 
     async def _open(self, session: str) -> Live:
         wall = self._clock.now()
-        live = await self._restorer.restore(session, wall)
+        live = await self._restorer.restore(session)
         live.touched_ms = live.committed_ms = live.checkpointed_ms = wall
         self._live[session] = live
         now = live.clock.at(wall)
         if live.engine.state in ("live", "paused") and now - live.engine.now > GAP_FROM_MS and live.clock.rate > 0:
             live.step(Entry(now, Gap(live.engine.now, now)), wall)
-        self._tell.add(session)
+        self._looks.set(session, wall)
+        self._tell_soon(session)
         return live
 
     async def _open_all(self) -> None:
         """At start: every session that is planned or live, so that holds and missing data go on by themselves."""
         while not self._stopping:
             try:
-                for session in await self._restorer.running():
-                    if session not in self._live:
-                        await self._open(session)
+                await self._open_each(await self._restorer.running())
             except Unavailable as refusal:
                 self._lost_store(self._clock.now())
                 log.warning("store_unavailable_at_start", detail=refusal.detail)
                 await asyncio.sleep(STORE_RETRY_MS / 1000)
                 continue
             self._unsaved_since = None
+            self._frozen.clear()
             return
 
-    async def _apply(self, live: Live, waiting: Sequence[Waiting], wall: Instant) -> _Step:
-        settled: list[tuple[Waiting, Committed | ControlRoomError]] = []
+    async def _open_each(self, sessions: Iterable[str]) -> None:
+        """Restore sessions; one that cannot be is left out, the others go on. Raises Unavailable."""
+        for session in sessions:
+            try:
+                if session not in self._live:
+                    await self._open(session)
+            except Unavailable:
+                raise
+            except ControlRoomError as refusal:
+                log.error("session_left_out", session=session, code=refusal.code, detail=refusal.detail)
+
+    async def _apply(self, live: Live, waiting: Sequence[Waiting], wall: Instant) -> Settled:
         marks: list[tuple[Waiting, int, int, int]] = []
         for one in waiting:
             before = live.engine.duplicates
@@ -343,17 +382,17 @@ class Worker:
                 self._live.pop(live.id, None)
                 return await self._without(live, one, waiting, wall)
             marks.append((one, chunk.first, chunk.last, live.engine.duplicates - before))
-        for one, first, final, duplicates in marks:
-            outcome = self._outcome(live, one)
-            settled.append((one, Committed(first, final, duplicates, outcome)))
-        return _Step(live, settled, Effects(), None)  # type: ignore[arg-type]  # the commit is made once all is stepped
+        return [
+            (one, Committed(first, final, duplicates, self._outcome(live, one)))
+            for one, first, final, duplicates in marks
+        ]
 
     @staticmethod
     def _outcome(live: Live, one: Waiting) -> Outcome | None:
         body = one.entry.body
         return live.engine.outcome_of(body.issued.key) if isinstance(body, CommandIssued) else None
 
-    async def _without(self, live: Live, broken: Waiting, waiting: Sequence[Waiting], wall: Instant) -> _Step:
+    async def _without(self, live: Live, broken: Waiting, waiting: Sequence[Waiting], wall: Instant) -> Settled:
         """Restore the session and go on; a record that broke it twice is set aside with its reason (隔离)."""
         restored = await self._open(live.id)
         token = broken.ticket.token
@@ -363,9 +402,8 @@ class Worker:
                 lambda conn: set_aside(conn, live.session_no, broken.entry, "the engine failed on it twice", wall)
             )
             refusal = Quarantined("this record cannot be applied; it was set aside", session=live.id)
-            step = await self._apply(restored, [one for one in waiting if one is not broken], wall)
-            step.settled.append((broken, refusal))
-            return step
+            settled = await self._apply(restored, [one for one in waiting if one is not broken], wall)
+            return [*settled, (broken, refusal)]
         self._broken[token] = live.id
         return await self._apply(restored, waiting, wall)
 
@@ -375,8 +413,9 @@ class Worker:
         try:
             await self._store.write(lambda conn: commit_group(conn, [step.commit for step in steps]))
         except ControlRoomError as refusal:
-            if len(steps) == 1:
-                await self._drop(steps[0], refusal)
+            if len(steps) == 1 or isinstance(refusal, Unavailable):
+                for step in steps:
+                    await self._drop(step, refusal)
                 return
             for step in steps:  # each alone: one session's trouble is not the others'
                 await self._commit([step], wall)
@@ -385,19 +424,19 @@ class Worker:
             await self._committed(step, wall)
 
     async def _committed(self, step: _Step, wall: Instant) -> None:
-        live = step.live
+        live, effects = step.live, step.commit.effects
         live.committed_ms = wall
-        live.overlay_effects(step.effects, wall)
-        note = Note(live.id, live.engine.state, live.clock, live.engine.now, step.effects)
+        live.overlay_effects(effects, wall)
+        self._plan(live, wall)
+        note = Note(live.id, live.engine.state, live.clock, live.engine.now, effects)
         for listener in self._notes:
             listener(note)
         for one, result in step.settled:
             await self._log.settle(one, result)
-        if self._hub.watched(live.id):
-            self._tell.add(live.id)
-            if step.effects.urgent:
-                await self._hub.tell(live.id, live, self._clock.now())
-                self._tell.discard(live.id)
+        if effects.urgent:
+            await self._hub.tell(live.id, live, self._clock.now())
+        else:
+            self._tell_soon(live.id)
 
     async def _drop(self, step: _Step, refusal: ControlRoomError) -> None:
         """What could not be committed never happened: forget the engine, refuse the senders, restore later."""
@@ -408,8 +447,8 @@ class Worker:
             self._lost_store(self._clock.now(), step.live)
         elif not isinstance(refusal, FenceLost):
             self._reopen.add(step.live.id)
-        for one, _ in step.settled:
-            await self._log.settle(one, told)
+            self._looks.set(step.live.id, step.commit.wall_ms + STORE_RETRY_MS)
+        await self._refuse((one for one, _ in step.settled), told)
 
     # While the store does not answer.
 
@@ -418,15 +457,15 @@ class Worker:
         if self._unsaved_since is None:
             self._unsaved_since = wall
             log.error("store_lost", since=wall)
-        self._frozen.update({live.id: live for live in (*self._live.values(), *dropped)})
+        for live in (*self._live.values(), *dropped):
+            self._frozen.setdefault(live.id, live)  # the first is the one whose board the pages have
         self._live.clear()
+        self._looks.clear()
         self._retry_at = wall + STORE_RETRY_MS
 
     async def _wait_for_store(self, taken: Mapping[str, Sequence[Waiting]], wall: Instant) -> None:
-        refusal = Unavailable("the store does not answer; send the same records again", retry_after_s=2)
         for waiting in taken.values():
-            for one in waiting:
-                await self._log.settle(one, refusal)
+            await self._refuse(waiting, _away())
         since = self._unsaved_since or wall
         for live in self._frozen.values():
             await self._hub.tell(live.id, live.frozen(since), wall)
@@ -434,8 +473,7 @@ class Worker:
             return
         try:
             await self._store.check()
-            for session in sorted({*self._frozen, *await self._restorer.running()}):
-                await self._open(session)
+            await self._open_each(sorted({*self._frozen, *await self._restorer.running()}))
         except Unavailable:
             self._lost_store(self._clock.now())
             return
@@ -475,33 +513,41 @@ class Worker:
             else:
                 done.set_result(None)
 
+    def _tell_soon(self, session: str) -> None:
+        """Let the boards of a session be told as soon as they may be; nothing when nobody watches."""
+        wall = self._clock.now()
+        due = self._hub.due(session, wall)
+        if due is not None:
+            self._tells.set(session, wall + due)
+
     async def _tell_due(self, wall: Instant) -> None:
-        for session in list(self._tell):
-            due = self._hub.due(session, wall)
+        for session in self._tells.take(wall):
             live = self._live.get(session)
-            if due is None or live is None:
-                self._tell.discard(session)
-            elif due <= 0:
+            if live is not None:
                 await self._hub.tell(session, live, wall)
-                self._tell.discard(session)
 
     # Keeping memory and recovery short.
 
-    async def _checkpoints(self, wall: Instant) -> None:
-        for live in self._live.values():
-            if live.since_checkpoint == 0:
-                continue
-            old = wall - live.checkpointed_ms >= CHECKPOINT_EVERY_MS
-            if old or live.since_checkpoint >= CHECKPOINT_EVERY_EVENTS:
-                live.checkpointed_ms, live.since_checkpoint = wall, 0
-                try:
-                    await self._restorer.save_checkpoint(live)
-                except Unavailable as refusal:  # the chunks are there; recovery is longer, nothing is lost
-                    log.warning("checkpoint_failed", session=live.id, detail=refusal.detail)
-                return  # one a turn: none of them may hold up the next commit for long
+    async def _save_a_checkpoint(self) -> None:
+        """One a turn: none of them may hold up the next commit for long."""
+        session = next(iter(self._checkpoints), None)
+        if session is None:
+            return
+        del self._checkpoints[session]
+        live = self._live.get(session)
+        if live is None or not live.since_checkpoint:
+            return
+        live.checkpointed_ms, live.since_checkpoint = self._clock.now(), 0
+        try:
+            await self._restorer.save_checkpoint(live)
+        except Unavailable as refusal:  # the chunks are there; recovery is longer, nothing is lost
+            log.warning("checkpoint_failed", session=live.id, detail=refusal.detail)
 
-    def _put_back(self, wall: Instant) -> None:
-        for session, live in list(self._live.items()):
-            idle = wall - live.touched_ms > PUT_BACK_AFTER_MS
-            if live.engine.state == "ended" and idle and not live.chunks and not self._hub.watched(session):
-                del self._live[session]
+    def _put_back(self, live: Live, wall: Instant) -> bool:
+        """Let go of an ended session that nobody touches or watches."""
+        if self._hub.watched(live.id):
+            live.touched_ms = wall
+        if wall - live.touched_ms < PUT_BACK_AFTER_MS:
+            return False
+        del self._live[live.id]
+        return True
