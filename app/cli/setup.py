@@ -5,8 +5,7 @@ import sys
 from typing import TextIO
 
 from app.cli.terminal import CannotRead, add_json, complain, language, operate, read_file, show
-from app.operations.reach import exists
-from app.operations.setup import Setup, check_alone
+from app.operations.socket import SOCKET_FILE
 from app.settings import Settings
 from app.workspace.file import WorkspaceError, read_workspace
 
@@ -27,8 +26,12 @@ def setup(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
     except WorkspaceError as mistakes:
         sys.stderr.write(mistakes.told(language()) + "\n")
         return 1
-    if args.check and not exists(settings):
-        return show(check_alone(Setup(text, args.file, language(), check=True)), out, as_json=args.json)
+    if args.check and not (settings.data / SOCKET_FILE).exists():
+        from app.operations.alone import exists
+        from app.operations.setup import Setup, check_alone
+
+        if not exists(settings):
+            return show(check_alone(Setup(text, args.file, language(), check=True)), out, as_json=args.json)
     wanted = {"text": text, "name": args.file, "check": args.check}
     return operate(settings, "setup", wanted, args, out, creates=True)
 

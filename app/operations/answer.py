@@ -1,5 +1,6 @@
 """The answer to an operation: lines for people, data for scripts, an exit code; a refusal on its way to a terminal."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from msgspec import Struct, field
@@ -26,6 +27,10 @@ class Answer(Struct, frozen=True, omit_defaults=True):
     code: int = 0
     data: Any = None
     refusal: Refusal | None = None
+
+
+Handler = Callable[[dict[str, Any]], Awaitable[Answer]]
+"""An operation on one installation: arguments in, an answer out."""
 
 
 def refused(error: ControlRoomError) -> Answer:

@@ -19,14 +19,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import structlog
 from msgspec import Struct
 
 from app.errors import ControlRoomError
-from app.operations.answer import Answer, refused
-from app.operations.table import Handler
-
-log = structlog.get_logger()
+from app.operations.answer import Answer, Handler, refused
 
 SOCKET_FILE: Final = "cueroom.sock"
 PATH_BYTES: Final = 100
@@ -38,9 +34,15 @@ AT_ONCE: Final = 8
 
 
 class NotAnswering(ControlRoomError):
-    """No server answers at the socket."""
+    """The server was asked and gave no answer; whether it was done is not known."""
 
     kind, code, retryable = "busy", "not_answering", True
+
+
+class NobodyListens(NotAnswering):
+    """No server listens at the socket; nothing was asked."""
+
+    code = "nobody_listens"
 
 
 class UnknownOperation(ControlRoomError):
@@ -59,10 +61,15 @@ _answer: Final = msgspec.json.Decoder(Answer)
 
 
 @asynccontextmanager
-async def serve_socket(folder: Path, handlers: Mapping[str, Handler]) -> AsyncIterator[None]:
-    """Answer at the socket of a data folder while the block runs. The caller holds the folder's lock."""
+async def serve_socket(
+    folder: Path, handlers: Mapping[str, Handler], *, patience_s: float = QUESTION_S
+) -> AsyncIterator[None]:
+    """Answer at the socket of a data folder while the block runs. The caller holds the folder's lock.
+
+    `patience_s`: how long a connection may take over its question, and the stop over the last answers.
+    """
     path = _make_room(folder)
-    line = Line(handlers)
+    line = Line(handlers, patience_s)
     server = await asyncio.start_unix_server(line.answer, sock=_bound(path), limit=QUESTION_BYTES)
     try:
         yield
@@ -73,14 +80,14 @@ async def serve_socket(folder: Path, handlers: Mapping[str, Handler]) -> AsyncIt
 
 
 async def ask(folder: Path, name: str, args: dict[str, Any]) -> Answer:
-    """Ask the running server. Raises NotAnswering when nobody listens."""
+    """Ask the running server. Raises NobodyListens, and NotAnswering once it was asked."""
     path = folder / SOCKET_FILE
     if path.is_symlink():
         path = path.readlink()
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=QUESTION_BYTES)
-    except OSError as fault:
-        raise NotAnswering("the running server does not answer at its socket", reason=type(fault).__name__) from None
+    except OSError:
+        raise NobodyListens("no server listens at the socket") from None
     try:
         writer.write(msgspec.json.encode(Question(name, args)) + b"\n")
         async with asyncio.timeout(ANSWER_S):
@@ -94,8 +101,9 @@ async def ask(folder: Path, name: str, args: dict[str, Any]) -> Answer:
 class Line:
     """Owns the connections. A question that cannot be read closes its connection, nothing else."""
 
-    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], patience_s: float) -> None:
         self._handlers = handlers
+        self._patience_s = patience_s
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -105,7 +113,7 @@ class Line:
         assert task is not None
         self._tasks.add(task)
         try:
-            async with asyncio.timeout(QUESTION_S):
+            async with asyncio.timeout(self._patience_s):
                 question = _question.decode(await reader.readuntil(b"\n"))
             async with self._turns:
                 answer = await self._work(question)
@@ -120,7 +128,7 @@ class Line:
     async def finish(self) -> None:
         """Let questions that are being worked on have their answers."""
         if self._tasks:
-            _, late = await asyncio.wait(tuple(self._tasks), timeout=QUESTION_S)
+            _, late = await asyncio.wait(tuple(self._tasks), timeout=self._patience_s)
             for task in late:
                 task.cancel()
 
@@ -131,7 +139,9 @@ class Line:
         try:
             return await handler(question.args)
         except Exception as fault:
-            log.error("operation_failed", operation=question.name, exc_info=fault)
+            import structlog  # here: who only asks does without
+
+            structlog.get_logger().error("operation_failed", operation=question.name, exc_info=fault)
             return Answer(errors=("the server failed on this; its log says how",), code=1)
 
 

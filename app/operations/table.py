@@ -6,7 +6,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from app.errors import ControlRoomError
-from app.operations.answer import Answer, refused
+from app.operations.answer import Answer, Handler, refused
 from app.operations.channels import ChannelTest, try_channel
 from app.operations.database import Upgrade, upgrade
 from app.operations.doctor import Examine, examine
@@ -16,7 +16,6 @@ from app.operations.setup import Setup, setup
 from app.operations.tokens import CreateToken, create_token
 
 W = TypeVar("W", bound=msgspec.Struct)
-Handler = Callable[[dict[str, Any]], Awaitable[Answer]]
 
 
 class BadArguments(ControlRoomError):

@@ -42,12 +42,13 @@ class Outbox:
 
     @classmethod
     async def over(cls, store: Store, chat: Chat) -> "Outbox":
-        rows = []
-        for name, kind in (("live", "live"), ("demo", "demo")):
-            opening = samples.opening(name, f"room-{name}", kind=kind)  # type: ignore[arg-type]
-            rows.append((await store.write(partial(sessions.open_session, opening=opening)))[0])
+        async def opened(name: str, kind: SessionKind) -> sessions.SessionRow:
+            opening = samples.opening(name, f"room-{name}", kind=kind)
+            return (await store.write(partial(sessions.open_session, opening=opening)))[0]
+
+        live, demo = await opened("live", "live"), await opened("demo", "demo")
         environ = {"URL": chat.url, "SECRET": SECRET}
-        return cls(store, ManualClock(NOW), environ, {GROUP.name: GROUP}, *rows)
+        return cls(store, ManualClock(NOW), environ, {GROUP.name: GROUP}, live, demo)
 
     async def close(self) -> None:
         for pump in self.pumps:

@@ -1,6 +1,7 @@
 """Promises: every message gets an honest state, whatever the platform answers, and a drill's never leaves."""
 
 import logging
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -46,7 +47,8 @@ async def test_no_message_of_a_session_that_is_not_live_ever_leaves(
 ) -> None:
     (row,) = await any_outbox.plan(kind="demo", state="waiting")  # a mistake in planning: the row says it may go
     (lying,) = await any_outbox.plan(kind="demo", state="waiting")  # and another, which even says it is live
-    await any_outbox.store.write(lambda conn: (mark_as(conn, row.id, kind), mark_as(conn, lying.id, "live")))
+    for one, said in ((row, kind), (lying, "live")):
+        await any_outbox.store.write(partial(mark_as, delivery=one.id, kind=said))
     await pump_out(any_outbox.pump())
     assert chat.received == []
     assert [(await any_outbox.row(one)).state for one in (row, lying)] == ["waiting", "waiting"]

@@ -1,0 +1,68 @@
+"""Working alone: no server runs, so the database is opened here, under the same lock that a server would hold."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from app.access.access import Access
+from app.bus.owner import AlreadyRunning, hold_database, hold_folder
+from app.clock import SystemClock
+from app.errors import ControlRoomError
+from app.operations.answer import Answer
+from app.operations.installation import Installation
+from app.operations.table import OPERATIONS
+from app.settings import Settings
+from app.store import migrate
+from app.store.database import Store, normalised
+
+__all__ = ["AlreadyRunning", "exists", "work_alone"]
+
+
+class NoInstallation(ControlRoomError):
+    """There is nothing in the data folder yet."""
+
+    kind, code = "missing", "no_installation"
+
+
+def work_alone(settings: Settings, name: str, args: dict[str, Any], *, creates: bool) -> Answer:
+    """Do an operation here. Raises AlreadyRunning, and NoInstallation unless it `creates` one."""
+    if not creates and not exists(settings):
+        raise NoInstallation(
+            "there is no control room in this data folder yet; begin with `cueroom setup FILE`",
+            folder=str(settings.data),
+        )
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with hold_folder(settings.data):
+        return asyncio.run(_work(settings, name, args))
+
+
+def exists(settings: Settings) -> bool:
+    """Return whether the database has been made; a database server is taken to be there."""
+    url = normalised(settings.database)
+    return url.get_backend_name() != "sqlite" or Path(str(url.database)).exists()
+
+
+async def _work(settings: Settings, name: str, args: dict[str, Any]) -> Answer:
+    async with _opened(settings) as (here, before):
+        if name == "db upgrade":
+            args = args | {"before": before, "opened": True}
+        return await OPERATIONS[name](here, args)
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[Installation, str | None]]:
+    """Open the database in the shape this program needs; the revision it was found in beside it."""
+    url = normalised(settings.database)
+    async with contextlib.AsyncExitStack() as held:
+        if url.get_backend_name() == "postgresql":
+            await held.enter_async_context(hold_database(url))
+        before = await asyncio.to_thread(migrate.current, settings.database)
+        if before != migrate.head():
+            await asyncio.to_thread(migrate.upgrade, settings.database)
+        store = await Store.open(settings.database)
+        held.push_async_callback(store.close)
+        clock = SystemClock()
+        yield Installation(settings=settings, store=store, clock=clock, access=Access(store=store, clock=clock)), before

@@ -1,0 +1,95 @@
+"""A place to run the command line in: an empty home, a folder of its own, and perhaps a server that runs there."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import app
+
+ROOT = Path(app.__file__).resolve().parents[1]
+WINERY = ROOT / "app" / "workspace" / "sample" / "winery.yaml"
+STARTS_S = 60.0
+
+
+@dataclass
+class Place:
+    """Runs real processes; nothing of the tests' own environment reaches them."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        plain = {"PATH": os.environ["PATH"], "HOME": str(self.folder / "home"), "LANG": "C.UTF-8"}
+        return {**plain, "PYTHONPATH": str(ROOT), **self.variables}
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run `cueroom` with these arguments."""
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "app", *arguments],
+            cwd=self.folder,
+            env=self.environ | variables,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=100,
+            check=False,
+        )
+
+    def done(self, *arguments: str) -> str:
+        """Run, expect success, and return what was printed."""
+        ran = self.run(*arguments)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    def file(self, name: str, text: str) -> str:
+        (self.folder / name).write_text(text, encoding="utf-8")
+        return name
+
+    def shell(self, line: str) -> str:
+        """Run a line as a person would paste it."""
+        ran = subprocess.run(
+            ["sh", "-c", line],
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+
+@contextmanager
+def serving(place: Place, *options: str) -> Iterator[str]:
+    """Run a server in the place; yields its address, and stops it as a person would."""
+    command = [sys.executable, "-P", "-m", "app", "serve", "--port", "0", *options]
+    with (place.folder / "serve.err").open("w") as errors:
+        server = subprocess.Popen(
+            command, cwd=place.folder, env=place.environ, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+    try:
+        assert server.stdout is not None
+        yield _address(server.stdout.readline, place)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=STARTS_S)
+    assert server.returncode == 0
+
+
+def _address(readline: object, place: Place) -> str:
+    while line := readline():  # type: ignore[operator]
+        if found := re.match(r"\s+(http://[^/\s]+)", line):
+            return found[1]
+    raise AssertionError((place.folder / "serve.err").read_text())

@@ -1,0 +1,79 @@
+"""Promises: a fresh place says how to begin, mistakes on the command line exit 2, and --help lists what works."""
+
+import importlib
+import subprocess
+import sys
+
+from app.cli import COMMANDS
+from tests.cli.place import ROOT, WINERY, Place
+
+
+def test_nothing_is_made_by_looking(empty: Place) -> None:
+    for words in (("doctor",), ("token", "create", "--scope", "read", "--name", "x"), ("channel", "test", "x")):
+        ran = empty.run(*words)
+        assert ran.returncode == 1
+        assert ran.stderr.startswith("cueroom: no_installation: there is no control room in this data folder yet")
+    assert not empty.data.exists()
+
+
+def test_a_file_can_be_checked_before_anything_is(empty: Place) -> None:
+    out = empty.done("setup", str(WINERY), "--check")
+    assert out.startswith("the file is good: 2 rooms, 7 SKUs, 3 channels, 5 people\n")
+    assert not empty.data.exists()
+
+
+def test_an_empty_database_is_upgraded_from_nothing(empty: Place) -> None:
+    assert empty.done("db", "upgrade").startswith("upgraded the database from empty to ")
+    assert empty.done("db", "upgrade").startswith("the database is current (")
+
+
+def test_a_setting_that_cannot_be_is_named_without_its_value(empty: Place) -> None:
+    ran = empty.run("doctor", CUEROOM_PORT="99999", CUEROOM_PUBLIC_URL="https://user:secret@x")
+    assert ran.returncode == 1
+    assert "CUEROOM_PORT" in ran.stderr
+    assert "CUEROOM_PUBLIC_URL" in ran.stderr
+    assert "secret" not in ran.stderr
+
+
+def test_a_database_url_that_is_none_is_refused_without_its_password(empty: Place) -> None:
+    ran = empty.run("db", "upgrade", CUEROOM_DATABASE_URL="mysql://root:secret@x/y")
+    assert (ran.returncode, "secret" in ran.stderr) == (1, False)
+    assert "bad_database_url" in ran.stderr
+
+
+def test_a_data_folder_that_cannot_be_made_is_told(empty: Place) -> None:
+    (empty.folder / "file").touch()
+    ran = empty.run("db", "upgrade", "--data", "file/data")
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("cueroom: bad_data_folder: ")
+
+
+def test_mistakes_on_the_command_line_exit_with_two(empty: Place) -> None:
+    for words in ((), ("nonsense",), ("token",), ("token", "create"), ("setup",), ("doctor", "--nonsense")):
+        ran = empty.run(*words)
+        assert ran.returncode == 2, words
+        assert "usage:" in ran.stderr
+
+
+def test_help_lists_exactly_the_commands_that_are_there_and_imports_none(empty: Place) -> None:
+    out = empty.done("--help")
+    for name, command in COMMANDS.items():
+        assert f"    {name}" in out
+        module = importlib.import_module(f"app.cli.{name}")
+        assert callable(getattr(module, name))
+        assert callable(importlib.import_module(f"app.cli.{command.options or name}").add_options)
+    code = "import sys; from app.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(len(sys.modules))"
+    ran = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, env=empty.environ, check=True
+    )
+    assert int(ran.stdout.splitlines()[-1]) < 150  # the whole program brings more than a thousand
+
+
+def test_the_version_is_told(empty: Place) -> None:
+    assert empty.done("--version").startswith("cueroom ")
+
+
+def test_a_database_server_is_set_up_alike(empty: Place, fresh_postgres_url: str) -> None:
+    empty.variables = {"CUEROOM_DATABASE_URL": fresh_postgres_url}
+    assert "added room qingtan-douyin" in empty.done("setup", str(WINERY))
+    assert "qingtan-douyin" in empty.done("doctor")
