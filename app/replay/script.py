@@ -117,6 +117,7 @@ class Script(Struct, frozen=True, forbid_unknown_fields=True):
         return seconds(self.length)
 
 
+@cache
 def seconds(time: str) -> int:
     """Return the seconds of `m:ss`, with a sign before it where it lies before 0:00."""
     minutes, _, rest = time.lstrip("-").partition(":")

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from app.bus.memory import MemoryFrameLog, MemorySessionLog
 from app.clock import ManualClock
@@ -16,10 +17,12 @@ from app.domain.commands import Command, Outcome
 from app.domain.people import Actor, Role
 from app.domain.prompts import Prompt
 from app.domain.records import Chunk
+from app.errors import Unavailable
 from app.instants import Instant
+from app.intake.batch import Form
 from app.intake.desk import Desk
 from app.intake.directory import Directory, Recipe, SessionRef
-from app.intake.door import Door, Source
+from app.intake.door import Answer, Door, Source
 from app.intake.seal import Seal
 from app.intake.tally import Tally
 from app.realtime.hub import Hub
@@ -44,14 +47,29 @@ ZHOU = Actor("operator", "p-zhou", "周敏", Role.CONTROLLER)
 
 
 @dataclass
+class _Shuttable:
+    """The real door, or one that is closed."""
+
+    door: Door
+    shut: Callable[[], bool]
+
+    async def take(self, source: Any, body: bytes, form: Form, session_id: str = "") -> Answer:
+        if self.shut():
+            raise Unavailable("the door is shut")
+        return await self.door.take(source, body, form, session_id)
+
+
+@dataclass
 class House:
-    """One process. `at(wall, do)`: what happens when the clock gets there."""
+    """One process. `console`: somebody watches; `tablet`: a real one is there; `shown`: what the console was told."""
 
     store: Store
     clock: ManualClock
     log: MemorySessionLog = field(default_factory=MemorySessionLog)
     console: bool = True
     tablet: bool = False
+    shut: bool = False
+    """The door answers nobody."""
     shown: list[DeviceRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -82,7 +100,7 @@ class House:
         script = shipped_script()
         self.demo = Demo(
             Process(
-                door=door,
+                door=_Shuttable(door, lambda: self.shut),
                 sources={
                     feed: Source(f"sample-{feed}", script.names[feed], frozenset({room}))
                     for feed, room in script.rooms.items()
@@ -104,10 +122,15 @@ class House:
         self._stopped = asyncio.Event()
         self._go = asyncio.Event()
         self._stops: Callable[[], bool] = lambda: False
+        self._happened = asyncio.Event()
+        self._expected: Callable[[], bool] = lambda: False
+        self.tasks: list[asyncio.Task[None]] = []
 
     def note(self, note: Note) -> None:
         self.directory.note(note.session, note.state, note.clock, note.now_ms)
         self.demo.hear(note.session, note.effects)
+        if self._expected():
+            self._happened.set()
 
     async def _sleep(self, seconds: float) -> None:
         if self._stops():
@@ -122,7 +145,20 @@ class House:
         self._stopped.clear()
         self._stops = stops
         self._go.set()
-        await self._stopped.wait()
+        await self._unless_one_dies(self._stopped.wait())
+
+    async def happens(self, what: Callable[[], bool]) -> None:
+        """Wait for what a commit tells, without stopping the driver."""
+        self._expected = what
+        self._happened.clear()
+        await self._unless_one_dies(self._happened.wait())
+
+    async def _unless_one_dies(self, waiting: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(waiting)
+        await asyncio.wait({task, *self.tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            task.cancel()
+            raise AssertionError("worker or driver died") from next(t.exception() for t in self.tasks if t.done())
 
     async def play_to(self, at_s: float) -> None:
         """Let the driver go on to a moment of the present loop."""
@@ -169,15 +205,16 @@ async def open_house(file: Path, clock: ManualClock | None = None) -> AsyncItera
     house = House(store, clock or ManualClock(MORNING))
     house.worker.listen(house.note)
     await house.directory.load()
-    tasks = [asyncio.create_task(house.worker.run()), asyncio.create_task(house.demo.run())]
+    worker, demo = asyncio.create_task(house.worker.run()), asyncio.create_task(house.demo.run())
+    house.tasks = [worker, demo]
     try:
         yield house
     finally:
-        tasks[1].cancel()
+        demo.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await tasks[1]
+            await demo
         await house.worker.stop()
-        await tasks[0]
+        await worker
         await store.close()
 
 
