@@ -3,6 +3,8 @@
 Amounts are integers in the currency's smallest unit; `count`, `spend`, `value`, `impressions`, `attributed` are
 increases since the source's last message; `online`, `available` are levels; `total` is a running total of a source that
 has no increases (a fall is a restart). Bounds on every field are the door's business (app.intake), not the type's.
+
+`gc=False`: an event holds nothing that could hold it, so the collector need not visit hundreds of thousands of them.
 """
 
 from typing import Literal
@@ -13,7 +15,7 @@ Ext = dict[str, str | int | float | bool | None]
 """What a source wants kept (at most 1 KiB encoded, never users' data); read by nobody."""
 
 
-class User(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class User(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """A viewer. Inside the house `id` is always hashed (`h:` + 16 hex) and `name` always masked."""
 
     id: str
@@ -21,12 +23,12 @@ class User(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     tier: str = ""
 
 
-class Viewers(Struct, frozen=True, forbid_unknown_fields=True):
+class Viewers(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     online: int
     ext: Ext | UnsetType = UNSET
 
 
-class Act(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Act(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """enter, leave, like, share, follow, fan_join."""
 
     user: User | None = None
@@ -36,14 +38,14 @@ class Act(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     ext: Ext | UnsetType = UNSET
 
 
-class CommentText(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class CommentText(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     text: str
     user: User | None = None
     tier: str = ""
     ext: Ext | UnsetType = UNSET
 
 
-class Gifted(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Gifted(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     gift: str
     user: User | None = None
     count: int = 1
@@ -52,7 +54,7 @@ class Gifted(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     ext: Ext | UnsetType = UNSET
 
 
-class SkuAct(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class SkuAct(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """exposure, click, cart_add."""
 
     sku: str
@@ -63,7 +65,7 @@ class SkuAct(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     ext: Ext | UnsetType = UNSET
 
 
-class StreamHealth(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class StreamHealth(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """One reading of an encoder or an ingest server. `dropped`: frames dropped since the last reading."""
 
     line: str
@@ -75,7 +77,7 @@ class StreamHealth(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     ext: Ext | UnsetType = UNSET
 
 
-class OrderLine(Struct, frozen=True, forbid_unknown_fields=True):
+class OrderLine(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """`amount` is the total of the line, not the price of one."""
 
     sku: str
@@ -83,7 +85,7 @@ class OrderLine(Struct, frozen=True, forbid_unknown_fields=True):
     amount: int
 
 
-class Order(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Order(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """order_created, order_paid, order_cancelled, order_refunded. `buyer`, `address`, `device` are hashes."""
 
     order: str
@@ -96,7 +98,7 @@ class Order(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True)
     ext: Ext | UnsetType = UNSET
 
 
-class StockReading(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class StockReading(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """Either `available` (a level) or `delta` (a change); `version` grows with each reading of one feed."""
 
     sku: str
@@ -108,26 +110,26 @@ class StockReading(Struct, frozen=True, omit_defaults=True, forbid_unknown_field
     ext: Ext | UnsetType = UNSET
 
 
-class Price(Struct, frozen=True, forbid_unknown_fields=True):
+class Price(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     sku: str
     amount: int
     currency: str
     ext: Ext | UnsetType = UNSET
 
 
-class Listing(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Listing(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     sku: str
     on_sale: bool
     planned: int | None = None
     ext: Ext | UnsetType = UNSET
 
 
-class OnAir(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class OnAir(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     sku: str | None = None
     ext: Ext | UnsetType = UNSET
 
 
-class Speech(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Speech(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """A segment of the transcript; only `final` ones are judged. `start_ms`, `end_ms`: the recording's time code."""
 
     text: str
@@ -139,7 +141,7 @@ class Speech(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     ext: Ext | UnsetType = UNSET
 
 
-class AdSpend(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class AdSpend(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     plan: str
     spend: int = 0
     attributed: int = 0
@@ -148,7 +150,7 @@ class AdSpend(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=Tru
     ext: Ext | UnsetType = UNSET
 
 
-class Ticket(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Ticket(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """service_question, service_reply."""
 
     ticket: str
@@ -156,12 +158,12 @@ class Ticket(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True
     ext: Ext | UnsetType = UNSET
 
 
-class Status(Struct, frozen=True, forbid_unknown_fields=True):
+class Status(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     state: Literal["live", "paused", "ended"]
     ext: Ext | UnsetType = UNSET
 
 
-class Envelope(Struct, frozen=True, tag_field="kind", forbid_unknown_fields=True, kw_only=True):
+class Envelope(Struct, frozen=True, gc=False, tag_field="kind", forbid_unknown_fields=True, kw_only=True):
     """`id` is the source's own; when it sends none the door fills in hash(body, index)."""
 
     room: str
@@ -229,11 +231,15 @@ class OrderPaidEvent(Envelope, frozen=True, tag="order_paid", forbid_unknown_fie
     payload: Order
 
 
-class OrderCancelledEvent(Envelope, frozen=True, tag="order_cancelled", forbid_unknown_fields=True, kw_only=True):
+class OrderCancelledEvent(
+    Envelope, frozen=True, gc=False, tag="order_cancelled", forbid_unknown_fields=True, kw_only=True
+):
     payload: Order
 
 
-class OrderRefundedEvent(Envelope, frozen=True, tag="order_refunded", forbid_unknown_fields=True, kw_only=True):
+class OrderRefundedEvent(
+    Envelope, frozen=True, gc=False, tag="order_refunded", forbid_unknown_fields=True, kw_only=True
+):
     payload: Order
 
 
@@ -261,7 +267,9 @@ class AdEvent(Envelope, frozen=True, tag="ad", forbid_unknown_fields=True, kw_on
     payload: AdSpend
 
 
-class ServiceQuestionEvent(Envelope, frozen=True, tag="service_question", forbid_unknown_fields=True, kw_only=True):
+class ServiceQuestionEvent(
+    Envelope, frozen=True, gc=False, tag="service_question", forbid_unknown_fields=True, kw_only=True
+):
     payload: Ticket
 
 
