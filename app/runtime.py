@@ -5,6 +5,7 @@ Start: workspaces, directory, worker, pump. Stop: the other way round, with what
 
 import asyncio
 import contextlib
+import gc
 import secrets
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from functools import partial
@@ -47,6 +48,11 @@ log = structlog.get_logger()
 
 OVERVIEW_EVERY_S = 1.0
 TALLY_EVERY_S = 5.0
+TIDY_EVERY_S = 5.0
+TIDY_AT_LATEST = 120
+"""After so many waits in which events came all the time, a full collection is made all the same."""
+COLLECTOR = (50_000, 20, 1_000_000)
+"""Young objects before a small collection; the last: no full one by itself."""
 
 
 class Catalogue:
@@ -180,6 +186,10 @@ class Runtime:
         self._run(self.pump.run(), "pump")
         self._run(self._watch_overviews(), "overview")
         self._run(self._keep_tally(), "tally")
+        self._run(self._tidy(), "tidy")
+        gc.collect()
+        gc.freeze()  # rules, lexicon, routes: they live as long as the process
+        gc.set_threshold(*COLLECTOR)
 
     async def stop(self) -> None:
         """Commit what waits, then let go of everything."""
@@ -335,6 +345,21 @@ class Runtime:
         while True:
             await asyncio.sleep(TALLY_EVERY_S)
             await self.door.save_tally()
+
+    async def _tidy(self) -> None:
+        """Collect everything when nothing has come for a moment; events come in hundreds of thousands and make no
+        cycles, so the collector finds little and must not look while they do."""
+        waited = 0
+        while True:
+            position = self._positions()
+            await asyncio.sleep(TIDY_EVERY_S)
+            waited += 1
+            if position == self._positions() or waited >= TIDY_AT_LATEST:
+                gc.collect()
+                waited = 0
+
+    def _positions(self) -> int:
+        return sum(live.engine.position for live in self.worker.sessions.values())
 
     async def _tell_overviews(self) -> None:
         for brand, overview in self._overviews.items():
