@@ -201,8 +201,8 @@ class Demo:
     async def _post(self, place: _Place, second: Second, on_way: "_OnWay") -> None:
         at = Instant(place.zero_ms + second.at_s * 1_000)
         on_way.tickets.append(await self._process.log.append(place.id, Entry(at, ClockSet(at, 0.0))))
-        for send in self._batches(place, second):
-            on_way.sending.append(asyncio.create_task(send))
+        for source, events in self._batches(second):
+            on_way.sending.append(asyncio.create_task(self._send(place, source, events)))
             await asyncio.sleep(0)  # it runs up to its append here, so that the log has the seconds in order
 
     async def _loop(self, place: _Place, unrolled: Iterator[Second]) -> bool:
@@ -213,7 +213,7 @@ class Demo:
                 return False
             if now - place.zero_ms - second.at_s * 1_000 > BEHIND_MS:
                 continue
-            await asyncio.gather(*self._batches(place, second))
+            await asyncio.gather(*(self._send(place, source, events) for source, events in self._batches(second)))
             await self._move_rundown(second.at_s)
             await self._say(second.at_s)
             self._show_tablet(place)
@@ -243,9 +243,9 @@ class Demo:
 
     # Sending
 
-    def _batches(self, place: _Place, second: Second) -> list["asyncio._CoroutineLike[None]"]:
-        feeds = self._process.sources.items()
-        return [self._send(place, source, second.feeds[feed]) for feed, source in feeds if second.feeds[feed]]
+    def _batches(self, second: Second) -> list[tuple[object, Sequence[Event]]]:
+        """Return what each source has to say; one that has nothing is silent."""
+        return [(source, second.feeds[feed]) for feed, source in self._process.sources.items() if second.feeds[feed]]
 
     async def _send(self, place: _Place, source: object, events: Sequence[Event]) -> None:
         await self._process.door.take(source, msgspec.json.encode(events), "json", place.id)

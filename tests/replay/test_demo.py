@@ -236,8 +236,7 @@ async def test_a_stop_that_outlasts_the_loop_ends_it_and_the_next_one_begins(
 async def test_a_stop_within_the_lead_in_loses_nothing_of_it(migrated_file: Path, tmp_path: Path) -> None:
     file = fresh_file(migrated_file, tmp_path)
     async with open_house(file) as house:
-        while (now := house.present()) is None or now.clock.session_ms < STARTS + 300_000:
-            await asyncio.sleep(0.001)
+        await house.happens(lambda: (now := house.present()) is not None and now.clock.session_ms > STARTS + 300_000)
     async with open_house(file, house.clock) as house:
         await house.play_to(0)
         (row,) = await house.sessions()
