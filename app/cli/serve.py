@@ -31,6 +31,8 @@ from app.store.migrate import upgrade
 
 TRY_EVERY_S: Final = 1
 GRACE_S: Final = 5
+SEND_BUFFER: Final = 64 * 1024
+"""Of every accepted socket: else the kernel keeps up to 4 MB for a viewer that has stopped reading."""
 FIRST: Final = asyncio.FIRST_COMPLETED
 log = structlog.get_logger()
 
@@ -163,7 +165,7 @@ async def _listen(settings: Settings, runtime: Runtime, out: TextIO, beside: Bes
         timeout_graceful_shutdown=GRACE_S,
     )
     server = _Server(config)
-    listening = config.bind_socket() if settings.port == 0 else _bound(settings)
+    listening = _bound(settings)
     port = listening.getsockname()[1]
     tasks = []
     if beside is not None:
@@ -196,6 +198,7 @@ def _bound(settings: Settings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listening = socket.socket(family)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     try:
         listening.bind((settings.host, settings.port))
     except OSError as fault:

@@ -1,6 +1,7 @@
 """A page without a browser: believes frames exactly as static/js/feed/board.js does, and notes what should not come."""
 
 import asyncio
+import socket
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -21,7 +22,7 @@ class Believed:
         self.hello: dict[str, Any] = {}
         self.topics: Topics = {}
         self.faults: list[str] = []
-        self.snapshots = self.deltas = 0
+        self.snapshots = self.deltas = self.bytes = 0
         self._parts: dict[int, dict[str, Any]] = {}
 
     def believe(self, frame: dict[str, Any]) -> None:
@@ -80,25 +81,34 @@ class Page(Believed):
         self.closed: int | None = None
         self._reading: asyncio.Task[None] | None = None
 
-    async def open(self) -> "Page":
-        """Connect; with the place this page still holds, if it holds one."""
+    async def open(self, *, reads: bool = True) -> "Page":
+        """Connect; with the place this page still holds, if it holds one. Without `reads`, take nothing of it yet."""
         url = f"{self._server.address.replace('http', 'ws', 1)}{self._path}"
         if self.epoch:
             url += f"?epoch={self.epoch}&seq={self.seq}"
         self._parts, self.closed = {}, None
         self.socket = await connect(
             url,
+            sock=None if reads else _narrow(self._server),
+            max_queue=16 if reads else 1,
             additional_headers=self._headers,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             proxy=None,
             compression=None,
         )
-        self._reading = asyncio.create_task(self._read(self.socket))
+        if reads:
+            self.read()
         return self
+
+    def read(self) -> None:
+        """Take what comes, from now on."""
+        assert self.socket is not None
+        self._reading = asyncio.create_task(self._read(self.socket))
 
     async def _read(self, socket: ClientConnection) -> None:
         try:
             async for frame in socket:
+                self.bytes += len(frame)
                 self.believe(decoded(frame))
         except ConnectionClosed:
             pass
@@ -119,6 +129,15 @@ class Page(Believed):
     async def shows(self, what: str, topic: str, holds: Any) -> Any:
         """Return once `holds(values of the topic)` is true here."""
         return await until(lambda: holds(self.topics.get(topic, {})), f"{what}: {self.topics.get(topic)}")
+
+
+def _narrow(server: Server) -> socket.socket:
+    """A connection whose own side holds next to nothing, so that not reading is soon felt at the other side."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    narrow.connect(("127.0.0.1", server.port))
+    narrow.setblocking(False)
+    return narrow
 
 
 async def fresh_board(server: Server, token: str, path: str = f"/ws/rooms/{ROOM}") -> Topics:

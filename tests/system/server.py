@@ -111,6 +111,10 @@ class Server:
         self.address = found[0]
         return self
 
+    @property
+    def port(self) -> int:
+        return int(self.address.rpartition(":")[2])
+
     async def ended(self) -> int:
         """Return its exit code once it has ended."""
         await until(lambda: self.process.poll() is not None, "it ended")
@@ -180,6 +184,12 @@ def viewers(name: str, online: int) -> dict[str, Any]:
 async def command(client: httpx2.AsyncClient, path: str, key: str, body: Mapping[str, Any]) -> httpx2.Response:
     """Issue a command under a key of its own."""
     return await client.post(path, json=body, headers={"Idempotency-Key": key})
+
+
+def unsent(port: int) -> list[int]:
+    """Return how many bytes the kernel keeps for each connection of a local port, sent but not taken."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return [int(row[4].split(":")[0], 16) for row in rows if int(row[1].split(":")[1], 16) == port and row[3] == "01"]
 
 
 def decoded(frame: str | bytes) -> dict[str, Any]:
