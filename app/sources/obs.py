@@ -1,0 +1,106 @@
+"""A transcript of obs-websocket 5: each answer to GetStreamStatus while streaming becomes a `stream`, and so does each
+RECONNECTING and RECONNECTED, which come earlier.
+
+Bitrate is Δbytes ÷ Δduration. A negative difference of either is a restart of OBS's counters (after a reconnect): then
+nothing can be said before the next answer. While nothing moves, the bitrate is 0. `outputActive` stays true during a
+reconnect, so `outputReconnecting` decides.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal
+
+from msgspec import Struct, field
+
+from app.domain.events import StreamEvent, StreamHealth
+from app.sources.record import Record, json_lines, milliseconds
+
+LINE: Final = "obs"
+_STATES: Final = {"OBS_WEBSOCKET_OUTPUT_RECONNECTING": True, "OBS_WEBSOCKET_OUTPUT_RECONNECTED": False}
+
+
+class _Message(Struct):
+    op: int = -1
+    d: dict[str, Any] = field(default_factory=dict)
+
+
+class _Frame(Struct):
+    t: float
+    dir: Literal["in", "out", "note"]
+    msg: _Message
+
+
+class _Status(Struct):
+    """The counters of one answer."""
+
+    bytes: int
+    duration_ms: int
+    skipped: int
+    reconnecting: bool
+
+
+class _Reader:
+    """What must be remembered from one frame to the next: the last counters and the frames a second."""
+
+    def __init__(self, line: str) -> None:
+        self._line = line
+        self._before: _Status | None = None
+        self._fps: float | None = None
+
+    def record(self, number: int, frame: _Frame) -> Record:
+        at, place, message = milliseconds(frame.t), str(number), frame.msg
+        if frame.dir == "in" and message.op == 7:
+            return self._answer(at, place, message.d)
+        if frame.dir == "in" and message.op == 5 and message.d.get("eventType") == "StreamStateChanged":
+            state = (message.d.get("eventData") or {}).get("outputState", "")
+            if state in _STATES:
+                return self._stream(at, place, StreamHealth(self._line, reconnecting=_STATES[state]))
+        return Record(at, place, "other", why="no_reading")
+
+    def _answer(self, at: int, place: str, answer: dict[str, Any]) -> Record:
+        data = answer.get("responseData") or {}
+        match answer.get("requestType"):
+            case "GetStats":
+                self._fps = round(data["activeFps"], 1) if "activeFps" in data else self._fps
+            case "GetStreamStatus" if data.get("outputActive"):
+                status = _Status(
+                    data["outputBytes"],
+                    data["outputDuration"],
+                    data["outputSkippedFrames"],
+                    data["outputReconnecting"],
+                )
+                before, self._before = self._before, status
+                return self._stream(at, place, self._health(before, status))
+            case "GetStreamStatus":
+                self._before = None
+                return Record(at, place, "stream", why="not_streaming")
+        return Record(at, place, "other", why="no_reading")
+
+    def _health(self, before: _Status | None, now: _Status) -> StreamHealth:
+        skipped = 0 if before is None else now.skipped - before.skipped
+        return StreamHealth(
+            self._line,
+            bitrate_kbps=None
+            if before is None
+            else _kbps(now.bytes - before.bytes, now.duration_ms - before.duration_ms),
+            fps=self._fps,
+            dropped=skipped if skipped >= 0 else now.skipped,
+            reconnecting=now.reconnecting,
+        )
+
+    @staticmethod
+    def _stream(at: int, place: str, health: StreamHealth) -> Record:
+        return Record(at, place, "stream", StreamEvent(room="", occurred_ms=0, payload=health))
+
+
+def _kbps(sent_bytes: int, span_ms: int) -> float | None:
+    """Return kilobits a second; None when the counters have restarted."""
+    if sent_bytes < 0 or span_ms < 0:
+        return None
+    return round(sent_bytes * 8 / span_ms, 1) if span_ms else 0.0
+
+
+def read(body: bytes, line: str = LINE) -> Iterator[Record]:
+    """Yield the frames in the order of the file. Raises NotThisRecording."""
+    reader = _Reader(line)
+    for number, frame in json_lines(body, _Frame):
+        yield reader.record(number, frame)
