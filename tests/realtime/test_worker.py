@@ -1,12 +1,11 @@
 """Promises of the worker: commit then tell, restored as committed, refused when the store is away, gaps entered."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import asyncio
 
 import msgspec
 import pytest
@@ -188,15 +187,24 @@ class Faulty:
             raise Unavailable("the database is away")
 
 
+async def when_it_is_back(home: House, *events: Any) -> Any:
+    """Send the same batch until it is taken; time goes on between the tries."""
+    for _ in range(100):
+        try:
+            return await home.send(*events)
+        except Unavailable:
+            home.clock.advance(500)
+            await asyncio.sleep(0.01)
+    raise AssertionError("the store was not found again")
+
+
 async def test_while_the_store_is_away_senders_are_refused_and_the_same_batch_is_taken_later(tmp_path: Path) -> None:
     clock = ManualClock(START)
     async with house(tmp_path, clock):
         pass
-    store = Faulty(await Store.open(f"sqlite:///{tmp_path / 'c.sqlite3'}"))
+    store: Any = Faulty(await Store.open(f"sqlite:///{tmp_path / 'c.sqlite3'}"))
     log, frames = MemorySessionLog(), MemoryFrameLog()
-    worker = Worker(
-        store=store, session_log=log, hub=Hub(frames), clock=clock, restorer=Restorer(store, build="test")
-    )
+    worker = Worker(store=store, session_log=log, hub=Hub(frames), clock=clock, restorer=Restorer(store, build="test"))
     running = asyncio.create_task(worker.run())
     home = House(store, log, frames, worker, clock)
     clock.advance(1_000)
@@ -215,13 +223,7 @@ async def test_while_the_store_is_away_senders_are_refused_and_the_same_batch_is
     assert not any("messages" in topics for topics in told)
     store.away = False
     clock.advance(2_000)
-    for _ in range(100):
-        try:
-            result = await home.send(comment(2), comment(3))
-            break
-        except Unavailable:
-            clock.advance(500)
-            await asyncio.sleep(0.01)
+    result = await when_it_is_back(home, comment(2), comment(3))
     assert result.duplicates == 0
     board = await home.board()
     assert len(board["messages"]) == 2
