@@ -72,9 +72,9 @@ class Place:
 
 
 @contextmanager
-def serving(place: Place, *options: str) -> Iterator[str]:
+def serving(place: Place, port: int = 0) -> Iterator[str]:
     """Run a server in the place; yields its address, and stops it as a person would."""
-    command = [sys.executable, "-P", "-m", "app", "serve", "--port", "0", *options]
+    command = [sys.executable, "-P", "-m", "app", "serve", "--port", str(port)]
     with (place.folder / "serve.err").open("w") as errors:
         server = subprocess.Popen(
             command, cwd=place.folder, env=place.environ, stdout=subprocess.PIPE, stderr=errors, text=True

@@ -1,0 +1,218 @@
+"""Promises: every command, file and answer in docs/ is true; the pages name every kind, field, code and setting."""
+
+import asyncio
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
+
+from tests.cli.place import ROOT, Place, serving
+from tests.delivery.chat import SECRET, Chat, running_chat
+
+DOCS = ROOT / "docs"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SHOWN_WITHIN_S = 30.0
+
+
+@dataclass
+class Block:
+    kind: str
+    text: str
+    before: str
+    """The line of prose before it."""
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+def blocks(name: str) -> list[Block]:
+    text = page(name)
+    found = []
+    for match in BLOCK.finditer(text):
+        prose = [line for line in text[: match.start()].splitlines() if line.strip()]
+        found.append(Block(match[1], match[2], prose[-1] if prose else ""))
+    return found
+
+
+def test_blocks_are_of_kinds_that_are_tried() -> None:
+    known = {
+        "connect": {"sh", "yaml", "json", "ini"},
+        "events": {"json", "sh"},
+        "rules": {"yaml", "sh"},
+        "operations": {"sh", "text"},
+    }
+    for name, kinds in known.items():
+        assert {block.kind for block in blocks(name)} == kinds, name
+
+
+# connect.md, from top to bottom, as somebody with an empty folder would do it.
+
+
+@dataclass
+class Walk:
+    """Does what the page says, in order: files are written, servers started, lines typed into one shell."""
+
+    place: Place
+    chat: Chat
+    stack: ExitStack
+    outputs: list[str] = field(default_factory=list)
+    address: str = ""
+    port: int = 0
+    token: str = ""
+    functions: dict[str, str] = field(default_factory=dict)
+    """Of the shell: name -> definition."""
+
+    def follow(self, steps: list[Block]) -> Iterator[Block]:
+        """Do each step; yield it when it is done."""
+        for step in steps:
+            match step.kind:
+                case "yaml":
+                    self.place.file(re.findall(r"`([\w.]+)`", step.before)[-1], step.text)
+                case "ini":
+                    self.place.file(".env", f"OPS_URL={self.chat.url}\nOPS_SECRET={SECRET}\n")
+                    assert re.findall(r"^(\w+)=", step.text, re.MULTILINE) == ["OPS_URL", "OPS_SECRET"]
+                case "sh" if step.text == "cueroom serve\n":
+                    self.stack.close()
+                    self.port = self.port or free_port()  # the second one is where the first one was
+                    self.address = self.stack.enter_context(serving(self.place, self.port))
+                case "sh":
+                    self.outputs.append(self.type(step.text))
+            yield step
+
+    def type(self, lines: str) -> str:
+        """Type lines into the shell; its variables and functions are there for the next ones."""
+        lines = lines.replace("http://127.0.0.1:8060", self.address or "http://127.0.0.1:1")
+        script = "\n".join(["set -e", "[ ! -f .state ] || . ./.state", *self.functions.values(), lines])
+        script += "\nset | grep -E '^(TOKEN|URL)=' > .state || true\n"
+        self.functions.update({found[1]: found[0] for found in re.finditer(r"^(\w+)\(\) \{.*\}$", lines, re.MULTILINE)})
+        ran = subprocess.run(
+            ["sh", "-c", script],
+            cwd=self.place.folder,
+            env=self.place.environ,
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert ran.returncode == 0, f"{lines}\n{ran.stdout}{ran.stderr}"
+        assert '"code"' not in ran.stdout, f"{lines}\n{ran.stdout}"
+        return ran.stdout
+
+    def board(self) -> dict[str, dict[str, Any]]:
+        """Return what the console of the room shows now."""
+        if not self.token:
+            made = self.place.done("token", "create", "--scope", "read", "--name", "test", "--json")
+            self.token = json.loads(made)["token"]
+        url = f"ws{self.address.removeprefix('http')}/ws/rooms/tea-douyin"
+        headers = {"Authorization": f"Bearer {self.token}"}
+        topics: dict[str, dict[str, Any]] = {}
+        with connect(url, additional_headers=headers, subprotocols=[Subprotocol("cueroom.v1")]) as stream:
+            while True:
+                frame = json.loads(stream.recv(timeout=10))
+                for topic, values in frame.get("topics", {}).items():
+                    changed = values if frame["type"] == "snapshot" else values.get("set", {})
+                    topics.setdefault(topic, {}).update(changed)
+                if frame["type"] == "beat":  # a second after the snapshot: what was on its way has come
+                    return topics
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Return an empty folder with `cueroom` on the path."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin" / "cueroom"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m app "$@"\n')
+    command.chmod(0o755)
+    path = f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return Place(tmp_path, {"PATH": path, "CUEROOM_ALLOW_PRIVATE_WEBHOOKS": "true"})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def same(documented: Any, found: Any) -> bool:
+    """Return whether an answer is as documented; … stands for what is different each time."""
+    if documented == "…":
+        return isinstance(found, str)
+    if isinstance(documented, dict):
+        return (
+            isinstance(found, dict)
+            and documented.keys() == found.keys()
+            and all(same(documented[key], found[key]) for key in documented)
+        )
+    if isinstance(documented, list):
+        return isinstance(found, list) and len(documented) == len(found) and all(map(same, documented, found))
+    return bool(documented == found)
+
+
+async def test_a_room_is_connected_by_the_page_alone(place: Place) -> None:
+    async with running_chat() as chat:
+        await asyncio.to_thread(walk_through, place, chat)
+        titles = [one.body["markdown"]["title"] for one in chat.received]
+    assert titles[0] == "【测试】控台连接测试"
+    assert any(title.startswith("[P1] 明前绿茶 100g") for title in titles[1:])
+
+
+def walk_through(place: Place, chat: Chat) -> None:
+    with ExitStack() as stack:
+        walk = Walk(place, chat, stack)
+        shown = screens()
+        for step in walk.follow(blocks("connect")):
+            if step.kind == "json":
+                assert same(json.loads(step.text), json.loads(walk.outputs[-1].splitlines()[-1])), step.text
+            key = next((key for key in shown if key in step.text and step.kind == "sh"), None)
+            if key is not None:
+                look = shown.pop(key)
+                wait_for(look, walk)
+        assert not shown
+
+
+def screens() -> dict[str, Callable[[Walk], bool]]:
+    """What the page says is on screen, after the step that holds these words."""
+    sku = "skus", "T-1"
+
+    def value(walk: Walk, topic: str, key: str) -> Any:
+        return walk.board().get(topic, {}).get(key, {})
+
+    def delivered(walk: Walk) -> bool:
+        rows = walk.board().get("deliveries", {}).values()
+        return any(row.get("state") == "accepted" and "明前绿茶" in row["title"] for row in rows)
+
+    return {
+        '"id": "live-1"': lambda w: value(w, "session", "head").get("state") == "live",
+        '"id": "stock-1"': lambda w: value(w, *sku).get("sellable") == 120,
+        '"id": "stock-2"': lambda w: value(w, *sku).get("sellable") == 100,
+        '"id": "paid-1001"': lambda w: value(w, *sku) | {"sellable": 98, "paid_amount": 17_600} == value(w, *sku),
+        "chat.ndjson": lambda w: any(row.get("who") == "林**" for row in w.board()["messages"].values()),
+        '"id": "s-1"': lambda w: any(row["kind"] == "speech" for row in w.board()["messages"].values()),
+        '"id": "b-1"': lambda w: value(w, "lines", "main").get("bitrate_kbps") == 3_950,
+        "channel test": lambda w: w.outputs[-1] == "OPS_URL: accepted: HTTP 200 0 ok\n",
+        '"id": "stock-3"': delivered,
+        "doctor": lambda w: "ERP" in w.outputs[-1],
+        '"id": "end-1"': lambda w: value(w, "session", "head").get("state") == "ended",
+    }
+
+
+def wait_for(look: Callable[[Walk], bool], walk: Walk) -> None:
+    """Wait until a screen shows what the page says; holds and gathering times are real here."""
+    until = time.monotonic() + SHOWN_WITHIN_S
+    while not look(walk):
+        assert time.monotonic() < until, f"not on screen after {walk.outputs[-1]}: {walk.board()}"
+        time.sleep(0.2)
