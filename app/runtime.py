@@ -28,6 +28,7 @@ from app.instants import Instant
 from app.intake.desk import Desk
 from app.intake.directory import Directory, Recipe, SessionRef
 from app.intake.door import Door
+from app.intake.notices import Notices
 from app.intake.recipe import Fallback
 from app.intake.seal import Seal
 from app.intake.tally import Tally
@@ -169,20 +170,19 @@ class Runtime:
         self.draining = False
         self.address = settings.public_url
         """How people reach this server; known once it listens."""
-        self.fallbacks: tuple[Fallback, ...] = ()
-        """Rule files or a lexicon that are broken, while their last accepted version runs."""
 
     # Life.
 
     async def start(self, fallbacks: Sequence[Fallback] = ()) -> None:
-        """Load what is known and start the tasks. Returns when the open sessions are in memory."""
-        self.fallbacks = tuple(fallbacks)
+        """Load what is known and start the tasks. `fallbacks`: what is broken, and said so on every console."""
         await self.catalogue.load()
         await self.directory.load()
         self._epoch = await self.store.write(next_fence)
         self.worker.listen(self._note)
         self.directory.listen(self._opened)
+        notices = Notices(fallbacks, start=self._epoch, desk=self.desk, directory=self.directory, store=self.store)
         self._run(self.worker.run(), "worker")
+        self._run(notices.run(), "notices")
         self._run(self.pump.run(), "pump")
         self._run(self._watch_overviews(), "overview")
         self._run(self._keep_tally(), "tally")

@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from app.domain.alerts import Severity
 from app.domain.people import Actor
 from app.domain.words import Words
 
@@ -78,6 +79,17 @@ class SetGuide(Struct, frozen=True, tag="set_guide"):
     hint: Words = field(default_factory=dict)
 
 
+class Report(Struct, frozen=True, tag="report", omit_defaults=True):
+    """The system says what stands wrong with the installation: an alert, open until it is said to be `over`."""
+
+    rule: str
+    title: Words = field(default_factory=dict)
+    action: Words = field(default_factory=dict)
+    severity: Severity = "P2"
+    team: str = "av"
+    over: bool = False
+
+
 Command = (
     AckAlert
     | UnackAlert
@@ -88,6 +100,7 @@ Command = (
     | StartSession
     | EndSession
     | SetGuide
+    | Report
 )
 
 

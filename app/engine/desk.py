@@ -6,8 +6,10 @@ from typing import Any, Final, NamedTuple
 from app.domain import commands as cmd
 from app.domain.commands import Issued, Outcome
 from app.domain.plan import SessionPlan
+from app.engine.alerts import Report, Subject
 from app.engine.announcer import Announcer
 from app.engine.changes import Changes
+from app.engine.health import BUILTIN
 from app.engine.life import Life
 from app.engine.prompts import refusal, unread_at
 from app.engine.state import Guide, State
@@ -40,6 +42,7 @@ class Desk:
             cmd.StartSession: self._start,
             cmd.EndSession: self._end,
             cmd.SetGuide: self._guide,
+            cmd.Report: self._report,
         }
 
     def take(self, issued: Issued, position: int, at: int) -> None:
@@ -150,3 +153,17 @@ class Desk:
         self._state.guide = Guide(command.line, command.hint, at)
         self._changes.touch("guide")
         return Answer(DONE)
+
+    def _report(self, command: cmd.Report, issued: Issued, at: int) -> Answer:
+        if self._state.state == "ended":
+            return Answer("ended")
+        subject = Subject(command.rule, BUILTIN, "session", "", {"team": command.team})
+        alert = self._state.alerts.current(subject.key)
+        report = Report(command.title, {}, command.action, ())
+        if command.over:
+            self._announcer.end(subject.key, "clear", at)
+        elif alert is None:
+            self._announcer.enter(subject, command.severity, report, at)
+        elif (alert.title, alert.action) != (command.title, command.action):
+            self._announcer.hit(alert, report, at)
+        return Answer(DONE, command.rule)

@@ -14,6 +14,7 @@ from app.domain.commands import (
     MoveRundown,
     Outcome,
     ReceivePrompt,
+    Report,
     SendPrompt,
     SetGuide,
     StartSession,
@@ -42,6 +43,7 @@ MAY_ISSUE: Final[dict[type, frozenset[Role]]] = {
     EndSession: _PEOPLE,
     ReceivePrompt: _TABLETS,
     SetGuide: frozenset(),
+    Report: frozenset(),
 }
 """Command -> roles of people and tablets that may issue it; drivers of the system may issue all. The one such table."""
 

@@ -9,16 +9,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
+from app.domain.words import LANGUAGES, Words
 from app.errors import ControlRoomError
 from app.instants import Instant
 from app.intake.directory import Recipe
 from app.rules.file import read_rules
 from app.rules.pack import pack_files
 from app.rules.phrases.reading import parse_lexicon, shipped_text
+from app.rules.problems import RuleFileError
 from app.store.database import Store
-from app.store.rulesets import accept, current
+from app.store.rulesets import Kind, accept, current
 
 RULES_FOLDER: Final = "rules"
 LEXICON_FILE: Final = "lexicon.yaml"
@@ -33,10 +35,11 @@ class NothingAccepted(ControlRoomError):
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """What is broken, in the words of its check, and goes on in its last accepted version."""
+    """What is broken and goes on in its last accepted version. `fault`: all of it; `first`: its first place."""
 
-    kind: Literal["rules", "lexicon"]
+    kind: Kind
     fault: str
+    first: Words
 
 
 async def find_recipe(store: Store, folder: Path, now: Instant, build: str) -> tuple[Recipe, list[Fallback]]:
@@ -47,7 +50,7 @@ async def find_recipe(store: Store, folder: Path, now: Instant, build: str) -> t
 
 
 async def _accepted(
-    store: Store, kind: Literal["rules", "lexicon"], read: Callable[[], tuple[bytes, str]], now: Instant
+    store: Store, kind: Kind, read: Callable[[], tuple[bytes, str]], now: Instant
 ) -> tuple[bytes, Fallback | None]:
     try:
         body, source = read()
@@ -56,9 +59,16 @@ async def _accepted(
         held = await store.read(partial(current, kind=kind))
         if held is None:
             raise NothingAccepted(f"the {kind} cannot be used, and none was accepted before: {fault}") from None
-        return held.body, Fallback(kind, fault)
+        return held.body, Fallback(kind, fault, _first(refusal, fault))
     await store.write(partial(accept, kind=kind, body=body, source=source, at=now))
     return body, None
+
+
+def _first(refusal: Exception, fault: str) -> Words:
+    if isinstance(refusal, RuleFileError):
+        first = refusal.problems[0]
+        return {language: f"{first.file}:{first.line}:{first.column} {text}" for language, text in first.words.items()}
+    return dict.fromkeys(LANGUAGES, fault.partition("\n")[0])
 
 
 def _rules(folder: Path) -> tuple[bytes, str]:

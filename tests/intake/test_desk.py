@@ -11,6 +11,7 @@ from app.domain.commands import (
     EndSession,
     MoveRundown,
     ReceivePrompt,
+    Report,
     SendPrompt,
     SetGuide,
     StartSession,
@@ -32,6 +33,7 @@ EVERY: tuple[Command, ...] = (
     StartSession(),
     EndSession(),
     SetGuide({"zh-CN": "好"}),
+    Report("rules-fallback"),
 )
 CONTROLLER = Actor("operator", "zhou", "周敏", Role.CONTROLLER)
 DESK_COMMANDS = {AckAlert, UnackAlert, SendPrompt, WithdrawPrompt, MoveRundown, StartSession, EndSession}
