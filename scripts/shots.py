@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import base64
 import os
 import shutil
 import subprocess
@@ -18,6 +19,19 @@ ROOM = "qingtan-douyin"
 DESK = {"width": 1920, "height": 1080}
 TABLET = {"width": 1280, "height": 800}
 MOST_BYTES = 200_000
+QUALITY = 0.86
+ENCODE = """
+async ([url, quality]) => {
+  const image = new Image()
+  image.src = url
+  await image.decode()
+  const canvas = document.createElement('canvas')
+  canvas.width = image.naturalWidth
+  canvas.height = image.naturalHeight
+  canvas.getContext('2d').drawImage(image, 0, 0)
+  return canvas.toDataURL('image/webp', quality)
+}
+"""
 ALERT = ".alert[data-p='1'][data-state='new']"
 
 
@@ -66,11 +80,11 @@ async def _pictures(browser: Browser, link: str, folder: Path) -> None:
     await page.wait_for_timeout(1_500)
     await page.locator(ALERT).get_by_role("button", name="发更正").first.click()
     await page.wait_for_timeout(2_500)
-    await _save(page, folder / "console.png")
-    await _save(tablet, folder / "tablet.png")
+    await _save(page, folder / "console.webp")
+    await _save(tablet, folder / "tablet.webp")
     await page.goto(f"{base}/")
     await page.wait_for_timeout(3_000)
-    await _save(page, folder / "overview.png")
+    await _save(page, folder / "overview.webp")
 
 
 async def _enter(page: Page, link: str) -> None:
@@ -96,11 +110,16 @@ async def _paired(browser: Browser, desk: BrowserContext, base: str) -> Page:
 
 
 async def _save(page: Page, path: Path) -> None:
-    await page.screenshot(path=path)
-    size = path.stat().st_size  # noqa: ASYNC240  one small look
-    print(f"{path.name}: {size:,} bytes")
-    if size > MOST_BYTES:
-        sys.exit(f"shots: {path.name} has {size:,} bytes, more than {MOST_BYTES:,}")
+    """Keep a picture as WebP, which the browser itself encodes: a third of the PNG, and text stays sharp."""
+    png = base64.b64encode(await page.screenshot()).decode()
+    blank = await page.context.new_page()
+    encoded: str = await blank.evaluate(ENCODE, [f"data:image/png;base64,{png}", QUALITY])
+    await blank.close()
+    body = base64.b64decode(encoded.partition(",")[2])
+    print(f"{path.name}: {len(body):,} bytes")
+    if len(body) > MOST_BYTES:
+        sys.exit(f"shots: {path.name} has {len(body):,} bytes, more than {MOST_BYTES:,}")
+    path.write_bytes(body)  # noqa: ASYNC240  one small file
 
 
 if __name__ == "__main__":
