@@ -57,49 +57,53 @@ COLLECTOR = (50_000, 20, 1_000_000)
 
 
 class Catalogue:
-    """The workspaces as last set up, in memory: which rooms there are, and whose they are."""
+    """The workspaces as last set up, in memory: which rooms there are, and whose they are. Joined once a `load`."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._workspaces: list[Workspace] = []
+        self._fill(())
 
     async def load(self) -> None:
         """Read them again; after a `setup`."""
-        self._workspaces = await self._store.read(workspaces)
+        self._fill(await self._store.read(workspaces))
+
+    def _fill(self, found: Sequence[Workspace]) -> None:
+        self._joined = Workspace(
+            id="*",
+            name=found[0].name if found else "",
+            brands=tuple(brand for each in found for brand in each.brands),
+            rooms=tuple(room for each in found for room in each.rooms),
+        )
+        self._rooms = {room.id: room for room in self._joined.rooms}
+        self._of_room = {room.id: each for each in found for room in each.rooms}
+        self._channels = {channel.name: channel for each in found for channel in each.channels}
+        self._name = " · ".join(each.name for each in found)
 
     def all(self) -> Workspace:
         """Every workspace's rooms and brands as one, for looking rooms up; plans are made from `of_room`."""
-        return Workspace(
-            id="*",
-            name=self._workspaces[0].name if self._workspaces else "",
-            brands=tuple(brand for each in self._workspaces for brand in each.brands),
-            rooms=tuple(room for each in self._workspaces for room in each.rooms),
-        )
+        return self._joined
 
     @property
     def name(self) -> str:
         """What the top bar calls this installation."""
-        return " · ".join(each.name for each in self._workspaces)
+        return self._name
 
-    def rooms(self) -> list[Room]:
-        return [room for each in self._workspaces for room in each.rooms]
+    def rooms(self) -> Sequence[Room]:
+        return self._joined.rooms
 
     def room(self, room_id: str) -> Room | None:
-        return next((room for room in self.rooms() if room.id == room_id), None)
+        return self._rooms.get(room_id)
 
     def of_room(self, room_id: str) -> Workspace:
         """The workspace that has the room; an unknown room gets the joined one, in which nobody finds it either."""
-        for each in self._workspaces:
-            if any(room.id == room_id for room in each.rooms):
-                return each
-        return self.all()
+        return self._of_room.get(room_id, self._joined)
 
     def plan(self, workspace: Workspace, room_id: str, kind: SessionKind, levels: Levels, now_ms: int) -> SessionPlan:
         """Plan a session of a room from the workspace it belongs to, whatever joined view was asked."""
         return plan_session(self.of_room(room_id), room_id, kind, levels, now_ms)
 
     def channel(self, name: str) -> Channel | None:
-        return next((one for each in self._workspaces for one in each.channels if one.name == name), None)
+        return self._channels.get(name)
 
 
 class Runtime:
@@ -152,6 +156,7 @@ class Runtime:
             hub=self.hub,
             clock=self.clock,
             restorer=Restorer(store, build=self.build),
+            tablets=self._tablets_of,
         )
         self.pump = Pump(
             store=store,
@@ -164,7 +169,7 @@ class Runtime:
         self._overviews: dict[str, Overview] = {}
         self._epoch = 0
         self._consoles: dict[str, int] = {}
-        self._tablets: dict[str, dict[str, int]] = {}
+        self._tablets: dict[str, dict[str, tuple[str, int]]] = {}  # room -> device -> its name and open sockets
         self._tasks: list[asyncio.Task[None]] = []
         self.failed: asyncio.Event = asyncio.Event()
         self.draining = False
@@ -305,13 +310,20 @@ class Runtime:
     def tablet_here(self, room: str, device: str, name: str, change: int) -> None:
         """A tablet's socket opened (+1) or closed (-1); its session's console shows it."""
         sockets = self._tablets.setdefault(room, {})
-        sockets[device] = sockets.get(device, 0) + change
-        if not sockets[device]:
+        sockets[device] = (name, sockets.get(device, (name, 0))[1] + change)
+        if not sockets[device][1]:
             del sockets[device]
         showing = self.directory.showing(room)
         if showing is not None:
             row = DeviceRow(device, name, device in sockets, self.clock.now())
             self.worker.note_device(showing.id, row)
+
+    def _tablets_of(self, rooms: Sequence[str]) -> Iterator[DeviceRow]:
+        """The tablets that are connected now, for a session that has just come into memory."""
+        wall = self.clock.now()
+        for room in rooms:
+            for device, (name, _) in self._tablets.get(room, {}).items():
+                yield DeviceRow(device, name, True, wall)
 
     def tablets(self, room: str) -> int:
         """How many real tablets of the room are connected now."""

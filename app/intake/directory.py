@@ -82,6 +82,7 @@ class Directory:
         self._workspace = workspace
         self._recipe = recipe
         self._plan = plan
+        self._listed: tuple[Workspace | None, frozenset[str]] = (None, frozenset())
         self._sessions: dict[str, SessionRef] = {}
         self._places: dict[str, _Place] = {}
         self._opening = asyncio.Lock()
@@ -111,7 +112,10 @@ class Directory:
 
     def knows(self, room: str) -> bool:
         """Return whether the workspace has such a room."""
-        return any(each.id == room for each in self._workspace().rooms)
+        workspace = self._workspace()
+        if workspace is not self._listed[0]:  # set up anew
+            self._listed = (workspace, frozenset(each.id for each in workspace.rooms))
+        return room in self._listed[1]
 
     def current(self, room: str) -> SessionRef | None:
         """Return the room's planned or live session of kind live: the one that takes its events."""

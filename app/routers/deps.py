@@ -130,7 +130,8 @@ def sees_session(principal: Principal, session: SessionRef, catalogue: Catalogue
 
 def room_of(room_id: str, principal: Principal, runtime: Runtime) -> Room:
     """Return a room the one who asks may see. Raises NotFound."""
-    return visible_room(principal, runtime.catalogue.rooms(), room_id)
+    room = runtime.catalogue.room(room_id)
+    return visible_room(principal, () if room is None else (room,), room_id)
 
 
 def idempotency_key(key: Annotated[str, Header(alias="Idempotency-Key")] = "") -> str:
