@@ -61,6 +61,14 @@ class PersonView(Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenLink:
+    """A link that can be used now. `name`: whose password it sets; empty: it makes the first administrator."""
+
+    left_ms: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entered:
     """A sign-in: the cookie's value is told here and nowhere else."""
 
@@ -157,22 +165,18 @@ class People:
         await self._store.write(make)
         return secret
 
-    async def link_left_ms(self, secret: str) -> int | None:
-        """Return how long a link can still be used, None when it cannot; for the page that asks for a password."""
+    async def link(self, secret: str) -> OpenLink | None:
+        """Return a link that could be used now, None for any other; for the page that asks for a password."""
         now = self._clock.now()
-        expires = await self._store.read(partial(rows.link_expires, hash_=secret_hash(secret), now=now))
-        return None if expires is None else expires - now
-
-    async def link_is_good(self, secret: str) -> bool:
-        """Return whether a link could be used now."""
-        return await self.link_left_ms(secret) is not None
+        found = await self._store.read(partial(rows.open_link, hash_=secret_hash(secret), now=now))
+        return None if found is None else OpenLink(found.expires_ms - now, found.name)
 
     async def enter_by_link(self, secret: str, name: str, password: str, *, browser: str = "") -> Entered:
         """Use a link: its person chooses a password, or a first administrator is made; signed in at once.
 
         Raises LinkUsed, BadName, WeakPassword, NameTaken; after any of them but the first the link is still good.
         """
-        if not await self.link_is_good(secret):
+        if await self.link(secret) is None:
             raise LinkUsed("the link was used, or its time is over")
         name = checked_name(name)
         hash_ = await self._passwords.hashed(password, name)

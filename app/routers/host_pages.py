@@ -31,6 +31,14 @@ class Tablet:
     zone: str
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that can be used now. `name`: whose password it sets; empty: it makes the first administrator."""
+
+    left_ms: int
+    name: str = ""
+
+
 class Doors(Protocol):
     """What these pages ask of the house."""
 
@@ -42,8 +50,8 @@ class Doors(Protocol):
         """Tell whether a person is signed in already."""
         ...
 
-    async def first_link_left_ms(self, token: str) -> int | None:
-        """Return how long the first administrator's link is still valid; None: used, expired or never given."""
+    async def link(self, token: str) -> Link | None:
+        """Return the link of a secret; None: used, expired or never given."""
         ...
 
     async def tablet(self, request: Request, room: str) -> Tablet | None:
@@ -69,17 +77,17 @@ def host_pages(doors: Doors) -> APIRouter:
 
     @router.get("/first")
     async def first(request: Request, token: Long = "", problem: Short = "", wait_s: Wait = 0) -> Response:
-        left_ms = await doors.first_link_left_ms(token) if token else None
+        link = await doors.link(token) if token else None
         return await _form(
             request,
             doors,
             "first_admin.html",
             problem,
             wait_s,
-            status=200 if left_ms is not None else 410,
+            status=200 if link is not None else 410,
             token=token,
-            left_ms=left_ms,
-            left=_minutes(left_ms or 0),
+            link=link,
+            left=_minutes(link.left_ms if link is not None else 0),
             least=SHORTEST,
         )
 

@@ -6,10 +6,9 @@ from typing import Protocol
 from fastapi import Request
 
 from app.access.access import DEVICE_COOKIE, SIGN_IN_COOKIE, Access
-from app.access.people import LINK_MS
 from app.access.principal import NotSignedIn, Principal
 from app.domain.workspace import Room
-from app.routers.host_pages import Tablet
+from app.routers.host_pages import Link, Tablet
 from app.routers.pages import RoomName, Visitor
 
 
@@ -46,8 +45,9 @@ class House:
     async def signed_in(self, request: Request) -> bool:
         return await self._person(request) is not None
 
-    async def first_link_left_ms(self, token: str) -> int | None:
-        return LINK_MS if await self._access.people.link_is_good(token) else None
+    async def link(self, token: str) -> Link | None:
+        found = await self._access.people.link(token)
+        return None if found is None else Link(found.left_ms, found.name)
 
     async def tablet(self, request: Request, room: str) -> Tablet | None:
         try:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from app.domain.people import Role
 from app.errors import ControlRoomError, NotFound
@@ -28,6 +28,13 @@ class PersonRow(Struct, frozen=True, kw_only=True):
     brand: str
     created_ms: int
     disabled_ms: int | None = None
+
+
+class OpenLink(Struct, frozen=True):
+    """A link that can be used. `name`: whose password it sets; empty: it makes the first administrator."""
+
+    expires_ms: Instant
+    name: str
 
 
 class SignInRow(Struct, frozen=True, kw_only=True):
@@ -150,19 +157,16 @@ def make_link(conn: Connection, hash_: str, at: Instant, expires: Instant, perso
     conn.execute(insert(table).values(values))
 
 
-def link(conn: Connection, hash_: str, now: Instant) -> bool:
-    """Tell whether a link could be used now."""
-    table = tables.entry_links
-    query = select(func.count()).where(table.c.hash == hash_, table.c.used_ms.is_(None), table.c.expires_ms > now)
-    return bool(conn.scalar(query))
-
-
-def link_expires(conn: Connection, hash_: str, now: Instant) -> Instant | None:
-    """Return until when a link can be used; None when it cannot any more."""
-    table = tables.entry_links
-    query = select(table.c.expires_ms).where(table.c.hash == hash_, table.c.used_ms.is_(None), table.c.expires_ms > now)
-    found = conn.scalar(query)
-    return None if found is None else Instant(found)
+def open_link(conn: Connection, hash_: str, now: Instant) -> OpenLink | None:
+    """Return a link that can be used now, with the name of its person; None when it cannot."""
+    table, people = tables.entry_links, tables.people
+    query = (
+        select(table.c.expires_ms, people.c.name)
+        .join_from(table, people, people.c.id == table.c.person, isouter=True)
+        .where(table.c.hash == hash_, table.c.used_ms.is_(None), table.c.expires_ms > now)
+    )
+    found = conn.execute(query).first()
+    return None if found is None else OpenLink(Instant(found.expires_ms), found.name or "")
 
 
 def use_link(conn: Connection, hash_: str, now: Instant) -> str | None:

@@ -30,7 +30,7 @@ from app.domain.people import Actor, Role
 from app.domain.plan import SessionKind
 from app.domain.prompts import Prompt, PromptReceipt
 from app.domain.rundown import Rundown, Segment
-from app.routers.host_pages import Tablet, host_pages
+from app.routers.host_pages import Link, Tablet, host_pages
 
 STATIC = Path(__file__).parents[2] / "static"
 DEVICE, ROOM, SESSION = "d1", "r1", "s1"
@@ -79,8 +79,9 @@ class House:
     async def signed_in(self, request: Request) -> bool:
         return self.person
 
-    async def first_link_left_ms(self, token: str) -> int | None:
-        return self.link_left_ms if token == "good" else None
+    async def link(self, token: str) -> Link | None:
+        names = {"good": "", "invited": "周敏"}
+        return Link(self.link_left_ms, names[token]) if token in names and self.link_left_ms is not None else None
 
     async def tablet(self, request: Request, room: str) -> Tablet | None:
         if not self.paired or room != ROOM:

@@ -160,7 +160,17 @@ def test_a_used_link_shows_no_form(stage: Stage) -> None:
         html = answer.read().decode()
         assert answer.status == 410
     assert "<form" not in html
-    assert catalogue("zh-CN")["sign.first_gone"] in html
+    assert catalogue("zh-CN")["sign.link_gone"] in html
+    assert f"<h1>{catalogue('zh-CN')['sign.link_gone_title']}</h1>" in html
+
+
+def test_an_invitation_asks_its_person_for_a_password_and_for_nothing_else(stage: Stage) -> None:
+    html = text(f"{stage.url}/first?token=invited")
+    words = catalogue("zh-CN")
+    assert f"<h1>{words['sign.invited']}</h1>" in html
+    assert "周敏" in html
+    assert 'value="周敏" readonly' in html
+    assert "data-left-ms" not in html
 
 
 @pytest.mark.parametrize(("code", "taken"), [("482913", "482913"), ("48291", ""), ("４８２９１３", ""), ('"><b>1', "")])
