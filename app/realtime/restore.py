@@ -34,6 +34,7 @@ from app.store.sessions import SessionRow
 
 log = structlog.get_logger()
 
+SLICE_S = 0.005
 PAGE_CHUNKS = 200
 """Chunks read and applied before the loop is given away once; also what a rebuild holds in memory at a time."""
 
@@ -89,13 +90,18 @@ class Restorer:
         row = await self._store.write(lambda conn: _take(conn, session_id))
         stored = await self._store.read(lambda conn: _read(conn, row))
         engine = self._engine(row, stored)
+        loop = asyncio.get_running_loop()
         while engine.position < row.position:
             page = await self._store.read(partial(_page, session_no=row.session_no, after=engine.position))
             if not page:
                 raise BrokenSession("the stored log ends before the session's position", session=session_id)
+            began = loop.time()
             for chunk in page:
                 engine.apply(chunk)
                 engine.discard_effects()
+                if loop.time() - began > SLICE_S:  # a whole evening may have to be applied again
+                    await asyncio.sleep(0)
+                    began = loop.time()
         engine.advance(Instant(max(engine.now, row.now_ms)))
         engine.discard_effects()
         for difference in engine.adopt(stored.alerts, stored.prompts):

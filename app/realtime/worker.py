@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -24,7 +25,7 @@ from app.instants import Instant
 from app.realtime.agenda import Agenda
 from app.realtime.hub import Hub, View
 from app.realtime.live import Live
-from app.realtime.restore import Restorer
+from app.realtime.restore import BrokenSession, Restorer
 from app.store.database import Store
 from app.store.ledger import SessionCommit, commit_group
 from app.store.quarantine import set_aside
@@ -44,6 +45,7 @@ CHECKPOINT_EVERY_EVENTS = 50_000
 PUT_BACK_AFTER_MS = 60_000
 """An ended session that nobody touches or watches leaves memory after this long."""
 STORE_RETRY_MS = 1_000
+LEFT_OUT_MS = 60_000
 IDLE_MS = 5_000
 """With nothing due, a turn is made this often all the same."""
 
@@ -78,6 +80,18 @@ class Quarantined(ControlRoomError):
     kind, code = "broken", "quarantined"
 
 
+class LeftOut(ControlRoomError):
+    """The session's own state breaks it again and again; it is tried again later, the others go on."""
+
+    kind, code, retryable = "busy", "session_left_out", True
+
+
+class CommitBroken(ControlRoomError):
+    """The database will not have this step for a reason that is not its being away."""
+
+    kind, code, retryable = "busy", "commit_broken", True
+
+
 def _away() -> Unavailable:
     return Unavailable("the store does not answer; send the same records again", retry_after_s=2)
 
@@ -108,13 +122,16 @@ class Worker:
         clock: Clock,
         restorer: Restorer,
         notes: Sequence[Callable[[Note], None]] = (),
+        tablets: Callable[[Sequence[str]], Iterable[DeviceRow]] = lambda _: (),
     ) -> None:
+        """`tablets`: those of the named rooms that are connected now, for a session that comes into memory."""
         self._store = store
         self._log = session_log
         self._hub = hub
         self._clock = clock
         self._restorer = restorer
         self._notes = list(notes)
+        self._tablets = tablets
         self._live: dict[str, Live] = {}
         self._asks: list[tuple[View, asyncio.Future[bool]]] = []
         self._overlays: list[Callable[[], None]] = []
@@ -131,7 +148,10 @@ class Worker:
         self._reopen: set[str] = set()
         self._retry_at = 0
         self._broken: dict[str, str] = {}
-        self.lag_ms = 0.0
+        self._suspect: set[str] = set()
+        """Sessions whose last commit failed for good: their next entries are committed one by one."""
+        self._troubled: dict[str, int] = {}
+        """Session -> until when it is left out, its own state having broken it once more after a restore; 0: warned."""
 
     # For the process around it.
 
@@ -210,6 +230,10 @@ class Worker:
                     taken, taking = taking.result(), None
                 await self._turn(taken)
             await self._turn({}, last=True)
+            for live in list(self._live.values()):
+                self._checkpoints[live.id] = None
+            while self._checkpoints:
+                await self._save_a_checkpoint()
         finally:
             for task in (taking, waking):
                 if task is not None:
@@ -263,6 +287,9 @@ class Worker:
         stepped: dict[str, Settled] = {}
         for session in dict.fromkeys((*taken, *self._reopen.intersection(due))):
             self._reopen.discard(session)
+            if session in self._suspect:
+                await self._singly(session, taken.get(session, ()), wall)
+                continue
             settled = await self._take(session, taken.get(session, ()), wall)
             if settled is not None:
                 stepped[session] = settled
@@ -274,8 +301,53 @@ class Worker:
                 await self._refuse((one for one, _ in settled), _away())
             return []
         looked = (self._live.get(session) for session in dict.fromkeys((*stepped, *(self._live if last else due))))
-        steps = [self._look(live, stepped.get(live.id), wall, last=last) for live in looked if live is not None]
+        steps = [await self._looked(live, stepped.get(live.id), wall, last=last) for live in looked if live is not None]
         return [step for step in steps if step is not None]
+
+    async def _looked(self, live: Live, settled: Settled | None, wall: Instant, *, last: bool = False) -> _Step | None:
+        try:
+            return self._look(live, settled, wall, last=last)
+        except Exception:
+            log.exception("session_breaks", session=live.id, position=live.engine.position)
+            await self._leave(live, settled or (), wall)
+            return None
+
+    async def _leave(self, live: Live, settled: Settled | tuple[()], wall: Instant) -> None:
+        """A session broke between its records: forget the engine, restore it once, then leave it out for a while."""
+        self._live.pop(live.id, None)
+        self._tells.drop(live.id)
+        if live.id in self._troubled:
+            self._troubled[live.id] = wall + LEFT_OUT_MS
+        else:
+            self._troubled[live.id] = 0
+        self._reopen.add(live.id)
+        self._looks.set(live.id, max(self._troubled[live.id], wall + STORE_RETRY_MS))
+        await self._refuse((one for one, _ in settled), LeftOut("the session is being restored", session=live.id))
+
+    async def _singly(self, session: str, waiting: Sequence[Waiting], wall: Instant) -> None:
+        """Commit a session's entries one by one, so that the one the database will not have is found and set aside."""
+        self._suspect.discard(session)
+        for one in waiting:
+            settled = await self._take(session, [one], wall)
+            live = self._live.get(session)
+            if settled is None or live is None:
+                continue
+            step = await self._looked(live, settled, wall)
+            if step is None:
+                continue
+            try:
+                await self._written([step])
+            except ControlRoomError as refusal:
+                if isinstance(refusal, Unavailable | FenceLost):
+                    await self._drop(step, refusal)
+                    continue
+                self._live.pop(session, None)
+                reason = f"{refusal.code}: {refusal.detail}"
+                aside = partial(set_aside, session_no=live.session_no, entry=one.entry, reason=reason, at=wall)
+                await self._store.write(aside)
+                await self._refuse([one], Quarantined("this record cannot be stored; it was set aside"))
+            else:
+                await self._committed(step, wall)
 
     def _look(self, live: Live, settled: Settled | None, wall: Instant, *, last: bool) -> _Step | None:
         """Let the time of a session pass; return what is to be committed of it, if anything is."""
@@ -321,6 +393,8 @@ class Worker:
         try:
             if self._unsaved_since is not None:
                 raise _away()
+            if self._troubled.get(session, 0) > wall:
+                raise LeftOut("the session cannot go on; it is tried again in a minute", session=session)
             live = self._live.get(session) or await self._open(session)
             live.touched_ms = wall
             return await self._apply(live, waiting, wall)
@@ -335,8 +409,21 @@ class Worker:
             await self._log.settle(one, refusal)
 
     async def _open(self, session: str) -> Live:
+        """Restore a session. Raises NotFound, Unavailable, and BrokenSession whatever else goes wrong."""
+        try:
+            return await self._restored(session)
+        except ControlRoomError:
+            raise
+        except Exception as fault:
+            log.exception("session_cannot_be_restored", session=session)
+            self._live.pop(session, None)
+            raise BrokenSession("the session cannot be restored", session=session) from fault
+
+    async def _restored(self, session: str) -> Live:
         wall = self._clock.now()
         live = await self._restorer.restore(session)
+        for row in self._tablets(live.room_ids):
+            live.overlay.device(row)
         live.touched_ms = live.committed_ms = live.checkpointed_ms = wall
         self._live[session] = live
         now = live.clock.at(wall)
@@ -411,7 +498,7 @@ class Worker:
 
     async def _commit(self, steps: list[_Step], wall: Instant) -> None:
         try:
-            await self._store.write(lambda conn: commit_group(conn, [step.commit for step in steps]))
+            await self._written(steps)
         except ControlRoomError as refusal:
             if len(steps) == 1 or isinstance(refusal, Unavailable):
                 for step in steps:
@@ -423,29 +510,40 @@ class Worker:
         for step in steps:
             await self._committed(step, wall)
 
+    async def _written(self, steps: Sequence[_Step]) -> None:
+        try:
+            await self._store.write(lambda conn: commit_group(conn, [step.commit for step in steps]))
+        except ControlRoomError:
+            raise
+        except Exception as fault:
+            log.exception("commit_breaks", sessions=[step.live.id for step in steps])
+            raise CommitBroken(f"the step cannot be stored ({type(fault).__name__})") from fault
+
     async def _committed(self, step: _Step, wall: Instant) -> None:
         live, effects = step.live, step.commit.effects
         live.committed_ms = wall
         live.overlay_effects(effects, wall)
         self._plan(live, wall)
         note = Note(live.id, live.engine.state, live.clock, live.engine.now, effects)
+        self._troubled.pop(live.id, None)
         for listener in self._notes:
             listener(note)
         for one, result in step.settled:
             await self._log.settle(one, result)
         if effects.urgent:
-            await self._hub.tell(live.id, live, self._clock.now())
+            await self._told(live, self._clock.now())
         else:
             self._tell_soon(live.id)
 
     async def _drop(self, step: _Step, refusal: ControlRoomError) -> None:
         """What could not be committed never happened: forget the engine, refuse the senders, restore later."""
         self._live.pop(step.live.id, None)
-        told = refusal if isinstance(refusal, FenceLost | Unavailable) else Unavailable(refusal.detail)
+        told = refusal if refusal.retryable else CommitBroken(refusal.detail)
         log.warning("commit_failed", session=step.live.id, code=refusal.code, detail=refusal.detail)
         if isinstance(refusal, Unavailable):
             self._lost_store(self._clock.now(), step.live)
         elif not isinstance(refusal, FenceLost):
+            self._suspect.add(step.live.id)
             self._reopen.add(step.live.id)
             self._looks.set(step.live.id, step.commit.wall_ms + STORE_RETRY_MS)
         await self._refuse((one for one, _ in step.settled), told)
@@ -500,6 +598,9 @@ class Worker:
                 asked.set_result(False)
             except ControlRoomError as refusal:
                 asked.set_exception(refusal)
+            except Exception:
+                log.exception("board_breaks", board=view.name)
+                asked.set_exception(BrokenSession("the board cannot be made", session=view.of))
 
     async def _quiet_work(self) -> None:
         works, self._quiet = self._quiet, []
@@ -508,8 +609,8 @@ class Worker:
                 continue
             try:
                 await work()
-            except ControlRoomError as refusal:
-                done.set_exception(refusal)
+            except Exception as fault:  # whoever asked is told; the worker goes on
+                done.set_exception(fault)
             else:
                 done.set_result(None)
 
@@ -524,7 +625,15 @@ class Worker:
         for session in self._tells.take(wall):
             live = self._live.get(session)
             if live is not None:
-                await self._hub.tell(session, live, wall)
+                await self._told(live, wall)
+
+    async def _told(self, live: Live, wall: Instant) -> None:
+        """Tell the boards of a session; one that cannot be made is the session's trouble and nobody else's."""
+        try:
+            await self._hub.tell(live.id, live, wall)
+        except Exception:
+            log.exception("board_breaks", session=live.id)
+            await self._leave(live, (), wall)
 
     # Keeping memory and recovery short.
 
@@ -542,12 +651,17 @@ class Worker:
             await self._restorer.save_checkpoint(live)
         except Unavailable as refusal:  # the chunks are there; recovery is longer, nothing is lost
             log.warning("checkpoint_failed", session=live.id, detail=refusal.detail)
+        except Exception:
+            log.exception("checkpoint_breaks", session=live.id)
 
     def _put_back(self, live: Live, wall: Instant) -> bool:
         """Let go of an ended session that nobody touches or watches."""
         if self._hub.watched(live.id):
             live.touched_ms = wall
         if wall - live.touched_ms < PUT_BACK_AFTER_MS:
+            return False
+        if live.since_checkpoint:
+            self._checkpoints[live.id] = None  # first this, so that it wakes quickly
             return False
         del self._live[live.id]
         return True
