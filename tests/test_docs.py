@@ -5,6 +5,7 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -18,6 +19,18 @@ import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from app.cli import COMMANDS
+from app.domain.events import KINDS
+from app.intake.batch import PAYLOADS, read_batch
+from app.intake.gate import Gate
+from app.intake.refusals import REASONS, RETRYABLE
+from app.intake.seal import Seal
+from app.rules.check import check, run_tests
+from app.rules.file import _DEFAULT_KEYS, _FILE_KEYS
+from app.rules.reading import _EVIDENCE_KEYS, _LEVEL_KEYS, _POLICIES, _RULE_KEYS, _TEXT_KEYS
+from app.rules.text import FORMATS
+from app.rules.vocabulary import VOCABULARY
+from app.settings import Limits, Settings
 from tests.cli.place import ROOT, Place, serving
 from tests.delivery.chat import SECRET, Chat, running_chat
 
@@ -50,7 +63,7 @@ def blocks(name: str) -> list[Block]:
 def test_blocks_are_of_kinds_that_are_tried() -> None:
     known = {
         "connect": {"sh", "yaml", "json", "ini"},
-        "events": {"json", "sh"},
+        "events": {"json"},
         "rules": {"yaml", "sh"},
         "operations": {"sh", "text"},
     }
@@ -216,3 +229,140 @@ def wait_for(look: Callable[[Walk], bool], walk: Walk) -> None:
     while not look(walk):
         assert time.monotonic() < until, f"not on screen after {walk.outputs[-1]}: {walk.board()}"
         time.sleep(0.2)
+
+
+# events.md: every record on it is taken, and every kind, field and code is on it.
+
+
+def records() -> list[dict[str, Any]]:
+    lines = [line for block in blocks("events") if block.kind == "json" for line in block.text.splitlines()]
+    return [record for record in map(json.loads, lines) if "kind" in record]
+
+
+def test_every_record_on_the_page_of_events_is_taken_as_it_stands() -> None:
+    body = "\n".join(json.dumps(record, ensure_ascii=False) for record in records())
+    batch = read_batch(body.encode(), "lines", Limits())
+    assert (batch.faults, dict(batch.unknown)) == ([], {})
+    gate = Gate(Limits(), Seal(b"k" * 32))
+    assert [gate.check(event.payload) for event in batch.events] == [None] * len(batch.events)
+
+
+def test_the_page_of_events_shows_every_kind_with_every_field() -> None:
+    assert {record["kind"] for record in records()} == set(KINDS)
+    text = page("events")
+    rows = {kind: line for line in text.splitlines() if line.startswith("| `") for kind in re.findall(r"`(\w+)`", line)}
+    for kind, fields in PAYLOADS.items():
+        for name in fields - {"ext"}:
+            assert f"`{name}`" in rows[kind], f"{kind}: {name}"
+
+
+def test_the_page_of_events_names_every_code() -> None:
+    text = page("events")
+    assert [code for code in REASONS if f"`{code}`" not in text] == []
+    for line in text.splitlines():
+        told = RETRYABLE & set(re.findall(r"^\| `(\w+)`", line))
+        assert not told or "retryable" in line
+
+
+def test_the_refusal_on_the_page_is_the_one_that_is_told() -> None:
+    (answer,) = [json.loads(block.text) for block in blocks("events") if '"refused"' in block.text]
+    (shown,) = answer["refused"]
+    assert shown["reason"] == f"{shown['place']}: {REASONS[shown['code']]}"
+
+
+def test_the_bounds_on_the_page_are_the_defaults() -> None:
+    limits, text = Limits(), page("events")
+    assert f"{limits.body_bytes // 2**20} MiB and {limits.batch_records:,} records" in text
+    assert f"at most {limits.id_bytes} bytes" in text
+    assert f"at most {limits.payload_bytes // 1024} KiB; unknown" in text
+    assert f"at most {limits.text_chars:,} characters" in text
+    assert f"{limits.records_per_second:,} records a second of one token (burst {limits.burst_records:,})" in text
+    assert f"From {limits.past_ms // 86_400_000} days ago to {limits.ahead_ms // 60_000} minutes ahead" in text
+
+
+# rules.md
+
+
+def rule_file() -> str:
+    (block,) = [block for block in blocks("rules") if block.kind == "yaml"]
+    return block.text
+
+
+def test_the_rule_on_the_page_is_good_and_passes_its_tests(place: Place) -> None:
+    report = check({"docs/rules.md": rule_file()})
+    assert report.problems == ()
+    assert report.rules is not None
+    assert [str(result) for result in run_tests(report.rules) if not result.passed] == []
+    place.file("quiet_chat.yaml", rule_file())
+    for block in blocks("rules"):
+        if block.kind == "sh":
+            assert place.shell(block.text)
+
+
+def test_the_page_of_rules_names_every_key_and_every_name() -> None:
+    text = page("rules")
+    keys = {*_FILE_KEYS, *_DEFAULT_KEYS, *_RULE_KEYS, *_LEVEL_KEYS, *_TEXT_KEYS, *_EVIDENCE_KEYS, *_POLICIES, *FORMATS}
+    assert sorted(key for key in keys if f"`{key}`" not in text) == []
+    missing = []
+    for name in VOCABULARY.names:
+        windowed = f"`{name.metric}`" in text and f"`{name.window}`" in text
+        if f"`{name.path}`" not in text and not (name.window and windowed):
+            missing.append(name.path)
+    assert missing == []
+
+
+# operations.md
+
+
+def test_the_page_of_operations_names_every_setting() -> None:
+    text = page("operations")
+    assert [name for name in Settings.model_fields if f"`CUEROOM_{name.upper()}" not in text] == []
+
+
+async def test_the_commands_of_operations_do_what_they_say(place: Place) -> None:
+    (setup,) = [block for block in blocks("connect") if block.kind == "yaml"]
+    place.done("setup", place.file("shop.yaml", setup.text))
+    with serving(place):
+        for block in blocks("operations"):
+            if block.kind == "sh":
+                assert place.shell(block.text) or "backup" in block.text
+    for name in ("data/cueroom.sqlite3", "backup.sqlite3"):
+        with sqlite3.connect(place.folder / name) as database:
+            found = database.execute("SELECT id FROM rooms").fetchall()
+        database.close()
+        assert found == [("tea-douyin",)]
+
+
+def test_every_file_of_the_data_folder_is_on_the_page(place: Place) -> None:
+    place.done("db", "upgrade")
+    with serving(place):
+        made = sorted(file.name for file in place.data.iterdir())
+    text = page("operations")
+    for name in made:
+        assert f"`{name}`" in text or f"`{name.removeprefix('cueroom.sqlite3')}`" in text, name
+
+
+# All pages
+
+
+def test_every_link_leads_somewhere() -> None:
+    for file in [*DOCS.glob("*.md"), ROOT / "README.md"]:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (file.parent / target).exists(), f"{file.name}: {target}"
+
+
+def test_every_cueroom_command_in_the_pages_is_one() -> None:
+    for file in [*DOCS.glob("*.md"), ROOT / "README.md"]:
+        for words in re.findall(r"`cueroom ([a-z]+)", file.read_text(encoding="utf-8")):
+            assert words in COMMANDS, f"{file.name}: cueroom {words}"
+
+
+def test_what_the_readme_tells_to_type_is_a_target_of_make() -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    typed = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert typed
+    for _, text in typed:
+        for line in text.splitlines():
+            assert line.split()[0] == "make"
+            assert line.split()[1] in targets
