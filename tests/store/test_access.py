@@ -12,7 +12,7 @@ from app.store import audit, devices, doctor, keys, people, rulesets, tokens
 from app.store.database import Store
 from app.store.devices import DeviceRecord, PairingCode
 from app.store.doctor import SourceCount
-from app.store.people import NameTaken, PersonRow, SignInRow
+from app.store.people import NameTaken, OpenLink, PersonRow, SignInRow
 from app.store.tokens import TokenRow
 from tests.store import samples
 
@@ -55,7 +55,11 @@ async def test_a_link_opens_once_and_only_the_newest(store: Store) -> None:
         await store.write(partial(people.use_link, hash_="old", now=NOW))
     with pytest.raises(NotFound):
         await store.write(partial(people.use_link, hash_="new", now=until))
-    assert await store.read(partial(people.link, hash_="new", now=NOW))
+    assert await store.read(partial(people.open_link, hash_="new", now=until)) is None
+    assert await store.read(partial(people.open_link, hash_="new", now=NOW)) == OpenLink(until, "")
+    await store.write(partial(people.add_person, row=LIN))
+    await store.write(partial(people.make_link, hash_="hers", at=NOW, expires=until, person_id=LIN.id))
+    assert await store.read(partial(people.open_link, hash_="hers", now=NOW)) == OpenLink(until, LIN.name)
     assert await store.write(partial(people.use_link, hash_="new", now=NOW)) is None
     with pytest.raises(NotFound):
         await store.write(partial(people.use_link, hash_="new", now=NOW))
