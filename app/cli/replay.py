@@ -1,0 +1,142 @@
+"""`cueroom replay FILE --room ROOM`: real recordings into a session marked 演练, and whether all of it arrived."""
+
+import argparse
+import asyncio
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TextIO
+
+import httpx2
+
+from app.cli.terminal import CannotRead, complain, language
+from app.clock import SystemClock
+from app.domain.words import in_language
+from app.errors import ControlRoomError
+from app.replay.plan import READERS, BadPlan, Plan, read_plan, single
+from app.replay.player import Player, Report
+from app.replay.recording import Reel, load
+from app.replay.remote import TIMEOUT_S, HttpRemote, Told
+from app.replay.stocktake import workspace_text
+from app.settings import Settings
+
+TOKEN: Final = "CUEROOM_TOKEN"  # noqa: S105  the name of a variable
+MOST_SPEED: Final = 10_000.0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a recording, or a plan (.yaml) of several")
+    parser.add_argument("--room", required=True, metavar="ROOM", help="the room whose session it becomes")
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times denser (default 1)")
+    parser.add_argument("--from", dest="begin", default="", metavar="T", help="where to begin: 10:00, 2010-12-09T14:30")
+    parser.add_argument("--span", default="", metavar="D", help="how much of it: 49:00")
+    parser.add_argument("--source", default="", choices=("", *READERS), help="what reads it, if its name does not tell")
+    parser.add_argument("--url", default="http://127.0.0.1:8060", help="the control room (default %(default)s)")
+    parser.add_argument("--token", default="", help=f"an admin token (default: {TOKEN}, else it is asked for)")
+    parser.add_argument(
+        "--write-workspace",
+        metavar="OUT",
+        default="",
+        help="play nothing: write a workspace file for ROOM with stock for 80 %% of what the slice sells",
+    )
+
+
+def replay(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
+    """Play, print the count, and return 1 when it does not add up."""
+    try:
+        plan = _plan(args)
+        reel = _reel(plan, args.room)
+        if args.write_workspace:
+            return _write(Path(args.write_workspace), workspace_text(plan, reel, args.room), out)
+        report = asyncio.run(_play(reel, args))
+    except ControlRoomError as refusal:
+        complain(refusal, sys.stderr)
+        return 1
+    out.writelines(f"{line}\n" for line in lines_of(report))
+    return 1 if report.mismatches() else 0
+
+
+def lines_of(report: Report) -> Iterator[str]:
+    """Yield the count by kind, what was left out and refused and why, every alert, and whether it adds up."""
+    yield f"session {report.session}"
+    yield _row("kind", "read", "left out", "sent", "refused", "taken", "on board")
+    for kind in report.kinds:
+        read, out, sent = report.tally.read[kind], report.tally.left_of(kind), report.sent[kind]
+        counted = report.board.counters.get(kind, 0)
+        yield _row(kind, read, out, sent, report.refused_of(kind), report.taken_of(kind), counted)
+    for (kind, why), number in sorted(report.tally.left.items()):
+        yield f"left out: {kind} {why} {number}"
+    for why, number in sorted(report.tally.dirt.items()):
+        yield f"left out of orders: lines with {why} {number}"
+    for (kind, code), number in sorted(report.refused.items()):
+        yield f"refused: {kind} {code} {number}"
+    counted = sum(report.board.counters.values())
+    yield f"taken {report.taken} = {counted} on the board + {report.board.duplicates} duplicates"
+    if report.repeated:
+        yield f"batches sent again: {report.repeated}"
+    yield from (_alert(told, report.started_ms) for told in report.alerts)
+    yield from (f"does not add up: {wrong}" for wrong in report.mismatches())
+
+
+def _row(*cells: str | int) -> str:
+    first, *rest = cells
+    return f"{first:<16}" + "".join(f"{cell:>10}" for cell in rest)
+
+
+def _alert(told: Told, started_ms: int) -> str:
+    ended = "" if told.ended_ms is None else f"-{_clock(told.ended_ms - started_ms)}"
+    title = in_language(told.title, language())
+    return f"alert {_clock(told.opened_ms - started_ms)}{ended} {told.severity} {told.rule} {told.scope_id} {title}"
+
+
+def _clock(span_ms: int) -> str:
+    minutes, seconds = divmod(span_ms / 1_000, 60)
+    return f"{int(minutes)}:{seconds:04.1f}"
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    path = Path(args.file)
+    if path.suffix in (".yaml", ".yml"):
+        if args.begin or args.span or args.source:
+            raise BadPlan("a plan has its own --from, --span and --source")
+        try:
+            return read_plan(path)
+        except OSError as fault:
+            raise CannotRead(f"{path}: {fault.strerror}") from None
+    return single(path, source=args.source, from_=args.begin, span=args.span)
+
+
+def _reel(plan: Plan, room: str) -> Reel:
+    try:
+        reel = load(plan, room)
+    except OSError as fault:
+        raise CannotRead(f"{fault.filename or plan.folder}: {fault.strerror or fault}") from None
+    if not reel.items:
+        raise BadPlan("nothing of it lies in the slice")
+    return reel
+
+
+def _write(path: Path, text: str, out: TextIO) -> int:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise CannotRead(f"{path}: {fault.strerror}") from None
+    out.write(f"wrote {path}; next: cueroom setup {path}\n")
+    return 0
+
+
+async def _play(reel: Reel, args: argparse.Namespace) -> Report:
+    token = args.token or os.environ.get(TOKEN, "") or getpass.getpass("admin token: ")
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx2.AsyncClient(base_url=args.url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
+        player = Player(HttpRemote(client), SystemClock(), asyncio.sleep, room=args.room, speed=args.speed)
+        return await player.play(reel)
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed <= MOST_SPEED:
+        raise argparse.ArgumentTypeError(f"between 0 and {MOST_SPEED:g}")
+    return speed
