@@ -6,9 +6,11 @@ refused as `stale`. A command's key is its Idempotency-Key: the same key again a
 
 from typing import Literal
 
+import msgspec
 from msgspec import Struct, field
 
 from app.domain.alerts import Severity
+from app.domain.identity import content_hash
 from app.domain.people import Actor
 from app.domain.words import Words
 
@@ -112,10 +114,19 @@ class Issued(Struct, frozen=True):
     by: Actor
 
 
+_sorted = msgspec.json.Encoder(order="deterministic")
+
+
+def digest_of(command: Command, by: Actor) -> str:
+    """Return what tells one use of a key from another: the command's content, and who issued it."""
+    return content_hash(_sorted.encode((command, by.kind, by.id)))
+
+
 class Outcome(Struct, frozen=True, omit_defaults=True):
     """What became of a command; committed in the same transaction as its effect.
 
     `code`: `done`, or why it was refused (`stale`, `not_found`, `ended`, ...). `found`: the version that was found.
+    `digest`: of what was issued and by whom; empty in outcomes of earlier builds.
     """
 
     key: str
@@ -127,6 +138,7 @@ class Outcome(Struct, frozen=True, omit_defaults=True):
     subject: str = ""
     found: int | None = None
     detail: str = ""
+    digest: str = ""
 
     @property
     def done(self) -> bool:

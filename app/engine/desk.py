@@ -60,6 +60,7 @@ class Desk:
             subject=answer.subject,
             found=answer.found,
             detail=answer.detail,
+            digest=cmd.digest_of(issued.command, issued.by),
         )
         self._state.outcomes[issued.key] = outcome
         self._changes.outcome(outcome)

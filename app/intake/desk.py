@@ -20,6 +20,7 @@ from app.domain.commands import (
     StartSession,
     UnackAlert,
     WithdrawPrompt,
+    digest_of,
 )
 from app.domain.people import Actor, Role
 from app.domain.records import CommandIssued, Entry
@@ -49,7 +50,7 @@ MAY_ISSUE: Final[dict[type, frozenset[Role]]] = {
 
 
 class KeyReused(ControlRoomError):
-    """An Idempotency-Key came again with another command; the first one's outcome stands."""
+    """An Idempotency-Key came again with something else, or from somebody else; what it did first stands."""
 
     kind, code = "conflict", "key_reused"
 
@@ -90,11 +91,11 @@ class Desk:
         check_may_issue(command, actor)
         session = await self._directory.find(session_id)
         if (before := await self.outcome(session, key)) is not None:
-            return _same(before, command)
+            return _same(before, command, actor)
         received = session.clock.at(self._clock.now())
         ticket = await self._log.append(session.id, Entry(received, CommandIssued(Issued(key, command, actor))))
         committed = await self._wait(ticket, within_ms)
-        return None if committed is None or committed.outcome is None else _same(committed.outcome, command)
+        return None if committed is None or committed.outcome is None else _same(committed.outcome, command, actor)
 
     async def outcome(self, session: SessionRef, key: str) -> Outcome | None:
         """Return the committed outcome of a key, None when there is none (yet)."""
@@ -111,7 +112,7 @@ class Desk:
             asking.cancel()
 
 
-def _same(found: Outcome, command: Command) -> Outcome:
-    if found.command != command_name(command):
-        raise KeyReused("this key was used for another command", command=found.command)
+def _same(found: Outcome, command: Command, actor: Actor) -> Outcome:
+    if found.command != command_name(command) or found.digest not in ("", digest_of(command, actor)):
+        raise KeyReused("this key was used for something else", command=found.command)
     return found

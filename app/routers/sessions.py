@@ -13,6 +13,7 @@ from app.domain.identity import derived_id
 from app.domain.plan import SessionKind
 from app.domain.session_clock import LIVE, SessionClock
 from app.errors import Forbidden
+from app.intake.desk import KeyReused
 from app.intake.directory import SessionRef
 from app.routers.answers import MOST, PAGE, decode_cursor, json, page_of, submitted
 from app.routers.deps import IdempotencyKey, OperatorDep, ReaderDep, RuntimeDep, SessionDep, room_of
@@ -74,8 +75,10 @@ async def open_or_start(
         return await submitted(runtime, current, key, StartSession(), operator, language_of(request))
     clock = LIVE if body.clock is None else SessionClock(runtime.clock.now(), body.clock.session_ms, body.clock.rate)
     # The key names the session, so that the same request again opens no second one.
-    name = "" if body.kind == "live" else derived_id(operator.id, key)[:16]
+    name = derived_id(operator.id, key)[:16]
     ref, new = await runtime.directory.open(room.id, body.kind, live=not body.planned, clock=clock, session_id=name)
+    if ref.kind != body.kind or room.id not in ref.rooms:
+        raise KeyReused("this key opened another session", session=ref.id)
     if new:
         await runtime.access.note(operator.actor, "open_session", ref.id, {"room": room.id, "kind": body.kind})
     return json(opened_answer(ref, new), 201 if new else 200)

@@ -13,13 +13,14 @@ from app.domain.commands import (
     Stage,
     StartSession,
     WithdrawPrompt,
+    digest_of,
 )
 from app.domain.people import Clearance
 from app.domain.prompts import Prompt
 from app.engine.changes import TOPICS
 from app.engine.checkpoint import CheckpointMismatch
 from app.engine.engine import Engine, OutOfOrder
-from tests.engine.script import PLAN, TABLET, TWO_ROOMS, Script, matcher
+from tests.engine.script import CONTROLLER, PLAN, TABLET, TWO_ROOMS, Script, matcher
 
 TEXT = {"zh-CN": "讲一下价格"}
 
@@ -352,3 +353,8 @@ def test_what_sql_has_stands_after_a_rebuild_and_differences_are_named() -> None
     ]
     assert script.alert("banned-phrase") == acked
     assert list(script.engine.take_effects().prompts) == [prompts[0].id]
+
+
+def test_an_outcome_says_what_was_issued_and_by_whom() -> None:
+    script = Script()
+    assert script.order_to(5, MoveRundown("next")).digest == digest_of(MoveRundown("next"), CONTROLLER)

@@ -16,7 +16,7 @@ from app.access.passwords import Passwords
 from app.bus.memory import MemorySessionLog
 from app.bus.ports import Committed, Waiting
 from app.clock import ManualClock
-from app.domain.commands import EndSession, Outcome
+from app.domain.commands import EndSession, Outcome, digest_of
 from app.domain.effects import SessionState
 from app.domain.events import Event, StatusEvent
 from app.domain.people import Role
@@ -108,7 +108,9 @@ class Loop:
         if issued.key not in applied.outcomes:
             name = command_name(issued.command)
             stale = getattr(issued.command, "expects", None) == 0
-            outcome = Outcome(issued.key, "stale" if stale else "done", applied.position, at, issued.by, name)
+            digest = digest_of(issued.command, issued.by)
+            code = "stale" if stale else "done"
+            outcome = Outcome(issued.key, code, applied.position, at, issued.by, name, digest=digest)
             applied.outcomes[issued.key] = outcome
             no = (await self._directory.find(session)).no
             row = (no, outcome.key, outcome.position, outcome.code, msgspec.json.encode(outcome).decode())

@@ -17,6 +17,7 @@ from app.domain.commands import (
     StartSession,
     UnackAlert,
     WithdrawPrompt,
+    digest_of,
 )
 from app.domain.people import SYSTEM, Actor, Role
 from app.errors import Forbidden, NotFound, Unavailable
@@ -78,11 +79,39 @@ async def test_the_same_key_again_has_the_first_outcome_and_no_second_effect(hou
     name = await session(house)
     first = await house.desk.submit(name, "k", AckAlert("a", 3), CONTROLLER)
     house.clock.advance(1_000)
-    again = await house.desk.submit(name, "k", AckAlert("a", 4), CONTROLLER)
+    again = await house.desk.submit(name, "k", AckAlert("a", 3), CONTROLLER)
     assert again == first
     assert len(house.loop.sessions[name].entries) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "actor"),
+    [
+        (MoveRundown("next"), CONTROLLER),
+        (AckAlert("a", 4), CONTROLLER),
+        (AckAlert("b", 3), CONTROLLER),
+        (AckAlert("a", 3), Actor("operator", "lin", "周敏", Role.CONTROLLER)),
+    ],
+)
+async def test_a_key_is_for_one_thing_of_one_person(house: House, command: Command, actor: Actor) -> None:
+    name = await session(house)
+    await house.desk.submit(name, "k", AckAlert("a", 3), CONTROLLER)
     with pytest.raises(KeyReused):
-        await house.desk.submit(name, "k", MoveRundown("next"), CONTROLLER)
+        await house.desk.submit(name, "k", command, actor)
+    assert len(house.loop.sessions[name].entries) == 1
+
+
+async def test_two_things_at_once_under_one_key_are_one_done_and_one_refused(house: House) -> None:
+    name = await session(house)
+    both = await asyncio.gather(
+        *(house.desk.submit(name, "k", MoveRundown(to), CONTROLLER) for to in ("next", "back")), return_exceptions=True
+    )
+    assert sorted(type(each).__name__ for each in both) == ["KeyReused", "Outcome"]
+
+
+def test_the_order_of_languages_is_no_other_content() -> None:
+    one, other = SendPrompt({"zh-CN": "好", "en": "ok"}), SendPrompt({"en": "ok", "zh-CN": "好"})
+    assert digest_of(one, CONTROLLER) == digest_of(other, CONTROLLER)
 
 
 async def test_twice_at_once_is_one_command(house: House) -> None:

@@ -267,3 +267,16 @@ async def test_an_address_that_is_not_there_is_a_problem_too(web: Web) -> None:
     answer = await web.client().get("/api/nowhere")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert (await web.client().get("/login-nowhere")).headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("kind", ["live", "drill"])
+async def test_a_key_opens_one_session_and_none_in_another_room(web: Web, kind: str) -> None:
+    operator = await web.person(Role.CONTROLLER)
+    here = {"room": "wine-dy", "kind": kind}
+    opened = await operator.post("/api/sessions", json=here, headers=key("open"))
+    again = await operator.post("/api/sessions", json=here, headers=key("open"))
+    assert (opened.status_code, again.status_code) == (201, 200)
+    assert again.json()["session"] == opened.json()["session"]
+    elsewhere = await operator.post("/api/sessions", json=here | {"room": "tea-dy"}, headers=key("open"))
+    assert (elsewhere.status_code, elsewhere.json()["code"]) == (409, "key_reused")
+    assert web.house.directory.last("tea-dy") is None
