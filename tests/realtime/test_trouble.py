@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, text
 
 from app.bus.memory import MemoryFrameLog, MemorySessionLog
 from app.bus.ports import Committed
@@ -162,3 +162,65 @@ async def _sent(home: House, session_id: str, name: str) -> Committed:
         except Unavailable:
             home.clock.advance(500)
             await asyncio.sleep(0.01)
+
+
+class Doomed(Fragile):
+    """An engine whose own state breaks it whenever time passes, and again after each restore."""
+
+    def apply(self, chunk: Chunk) -> None:
+        self._engine.apply(chunk)
+
+    def advance(self, to: Instant) -> None:
+        if self._engine.position > 1:
+            raise ZeroDivisionError
+        self._engine.advance(to)
+
+    def checkpoint(self) -> bytes:
+        raise OverflowError
+
+
+class DoomedRestorer(Restorer):
+    """Gives the first session an engine that breaks; the second is sound."""
+
+    async def restore(self, session_id: str) -> Live:
+        live = await super().restore(session_id)
+        if session_id == "s1":
+            live.engine = Doomed(live.engine)  # type: ignore[assignment]  # stands in for one with a mistake
+        return live
+
+
+async def test_a_session_whose_own_time_breaks_it_is_left_out_and_the_others_go_on(tmp_path: Path) -> None:
+    async with house(tmp_path, DoomedRestorer) as home:
+        for n in range(3):
+            with pytest.raises(ControlRoomError) as refused:
+                await home.send("s1", f"c{n}")
+            assert (refused.value.code, refused.value.retryable) == ("session_left_out", True)
+            assert (await home.send("s2", f"d{n}")).last == n + 2
+            home.clock.advance(2_000)
+        assert await home.stored("s1") == 0
+
+
+async def test_a_record_the_database_will_not_have_is_found_and_set_aside(tmp_path: Path) -> None:
+    async with house(tmp_path, spoil=_refuse_one_text) as home:
+        await home.send("s1", "c1")
+        with pytest.raises(ControlRoomError) as first:
+            await home.send("s1", "bad", "无法保存")
+        assert first.value.retryable
+        home.clock.advance(2_000)
+        with pytest.raises(ControlRoomError) as second:
+            await home.send("s1", "bad", "无法保存")
+        assert (second.value.code, second.value.retryable) == ("quarantined", False)
+        home.clock.advance(2_000)
+        await home.send("s1", "c2")
+        assert await home.stored("s1") == 2
+        assert len(await home.store.read(lambda conn: conn.scalars(select(tables.quarantine.c.id)).all())) == 1
+
+
+def _refuse_one_text(conn: Connection) -> None:
+    """As a database does that cannot keep some text: the statement fails, whoever sends it."""
+    conn.execute(
+        text(
+            "CREATE TRIGGER spoiled BEFORE INSERT ON messages WHEN NEW.text = '无法保存' "
+            "BEGIN SELECT RAISE(ABORT, 'cannot be kept'); END"
+        )
+    )
