@@ -38,6 +38,15 @@ class RoomPlan(Struct, frozen=True, omit_defaults=True):
     opens_itself: bool = True
 
 
+class OpeningLevel(Struct, frozen=True, omit_defaults=True):
+    """A stock level of the authority feed that a session begins with: one of each warehouse."""
+
+    available: int
+    at_ms: int
+    warehouse: str = ""
+    version: int | None = None
+
+
 class SkuPlan(Struct, frozen=True, omit_defaults=True):
     """One SKU. `price` in the currency's smallest unit; `stock_line`: None means min(500, 10 % of planned), else 0."""
 
@@ -52,8 +61,10 @@ class SkuPlan(Struct, frozen=True, omit_defaults=True):
     stock_line: int | None = None
     on_sale: bool = True
     opening_stock: int | None = None
-    """The room's last stock level of the authority feed when the session opened, with its instant below."""
+    """Units when the session opened, with the instant from which sales come off them below."""
     opening_stock_ms: int | None = None
+    opening_levels: tuple[OpeningLevel, ...] = ()
+    """The readings it rests on; none: it is the workspace file's own, until the authority feed speaks."""
 
 
 class SegmentPlan(Struct, frozen=True, omit_defaults=True):

@@ -3,11 +3,11 @@
 from msgspec import Struct, field
 
 from app.domain.board import LineRow, SkuRow
-from app.domain.events import StreamHealth
+from app.domain.events import StockReading, StreamHealth
 from app.domain.plan import SkuPlan
 from app.engine.counts import SkuCounts
 from app.engine.rates import eta_min, sell_rate
-from app.engine.stock import Level, Stock, stock_line
+from app.engine.stock import Stock, stock_line
 
 
 class SkuState(Struct):
@@ -63,15 +63,18 @@ class SkuState(Struct):
 def planned_sku(plan: SkuPlan) -> SkuState:
     """Return a SKU of the plan as a session begins with it."""
     stock = Stock(authority=plan.authority, warehouse=plan.warehouse)
-    if plan.opening_stock is not None:
-        stock.base_ms, stock.seen_ms = plan.opening_stock_ms or 0, plan.opening_stock_ms
-        stock.levels[plan.warehouse] = Level(plan.opening_stock, stock.base_ms)
-        stock.feeds[plan.authority] = plan.opening_stock
+    for level in plan.opening_levels:
+        reading = StockReading(
+            plan.sku, plan.authority, level.available, warehouse=level.warehouse, version=level.version
+        )
+        stock.read(reading, level.at_ms)
+    if plan.opening_stock is not None and not plan.opening_levels:
+        stock.guess(plan.opening_stock, plan.opening_stock_ms or 0)
     return SkuState(
         sku=plan.sku,
         name=plan.name,
         stock=stock,
-        judged=plan.opening_stock is not None,
+        judged=stock.base_ms is not None,
         on_sale=plan.on_sale,
         planned=plan.planned,
         given_line=plan.stock_line,

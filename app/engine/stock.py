@@ -1,14 +1,13 @@
 """Sellable units of one SKU: the authority's last level, less what was paid since, with the changes since (§9)."""
 
-from bisect import bisect_right
 from typing import Final
 
 from msgspec import Struct, field
 
 from app.domain.events import StockReading
+from app.engine.flows import Flow
 
 DEFAULT_LINE: Final = 500
-PAID_KEPT_MS: Final = 2 * 60 * 60 * 1_000
 
 
 def stock_line(given: int | None, planned: int) -> int:
@@ -17,7 +16,7 @@ def stock_line(given: int | None, planned: int) -> int:
 
 
 class Level(Struct):
-    """The last absolute reading of one warehouse of one feed."""
+    """The last absolute reading of one warehouse of the authority feed."""
 
     available: int
     occurred_ms: int
@@ -26,14 +25,20 @@ class Level(Struct):
 class Stock(Struct):
     """One SKU's stock.
 
-    Levels of several warehouses of the authority are summed, and what was paid is taken off since the newest of them
-    (an order does not say which warehouse serves it); a plan that names a warehouse counts that one alone.
-    Readings of other feeds are kept beside it and never mixed in.
+    Where the plan names a warehouse that one alone counts, and a reading that names none is of it. Otherwise a level
+    without a warehouse is that of all of them: the newest of the two kinds stands, never their sum.
+
+    Levels of several warehouses are summed, and what was paid since the oldest of them is taken off: an order does not
+    say which warehouse serves it, so units that a newer level has in it already may be taken off again until the oldest
+    is read anew. What can be sold is then told too low for a while, never too high. A change counts from the level of
+    its own warehouse on. Readings of other feeds are kept beside it and never mixed in.
     """
 
     authority: str
     warehouse: str = ""
     levels: dict[str, Level] = field(default_factory=dict)
+    guessed: bool = False
+    """The level is the workspace file's own: any reading of the authority takes its place."""
     versions: dict[str, int] = field(default_factory=dict)
     """Feed and warehouse -> the newest version taken."""
     stamps: dict[str, int] = field(default_factory=dict)
@@ -41,49 +46,55 @@ class Stock(Struct):
     seen_ms: int | None = None
     """When the authority last said anything; by its own stamp."""
     base_ms: int | None = None
+    """The oldest of the levels that are summed."""
     feeds: dict[str, int] = field(default_factory=dict)
-    paid_times: list[int] = field(default_factory=list)
-    paid_units: list[int] = field(default_factory=list)
+    paid: Flow = field(default_factory=Flow)
     paid_since: int = 0
-    delta_times: list[int] = field(default_factory=list)
-    deltas: list[int] = field(default_factory=list)
-    delta_since: int = 0
+    changes: dict[str, Flow] = field(default_factory=dict)
+    """Warehouse -> the changes that the authority told of it."""
+    changed_since: int = 0
 
     @property
     def sellable(self) -> int | None:
         """Units that can still be sold; negative is 超卖; None before the first level."""
         if self.base_ms is None:
             return None
-        return sum(level.available for level in self.levels.values()) - self.paid_since + self.delta_since
+        return sum(level.available for level in self.levels.values()) - self.paid_since + self.changed_since
+
+    def guess(self, available: int, at_ms: int) -> None:
+        """Begin with what the workspace file says."""
+        self._put(self.warehouse, Level(available, at_ms))
+        self.seen_ms, self.guessed = at_ms, True
 
     def pay(self, occurred_ms: int, units: int) -> None:
-        """Take off what was paid, unless the level is newer than the order."""
-        self._insert(self.paid_times, self.paid_units, occurred_ms, units)
+        """Take off what was paid, unless every level is newer than the order."""
+        self.paid.add(occurred_ms, units, self._marks())
         if self.base_ms is not None and occurred_ms > self.base_ms:
             self.paid_since += units
 
     def read(self, reading: StockReading, occurred_ms: int) -> bool:
-        """Take a reading; False when it is older than one that was taken."""
-        if not self._is_newer(reading, occurred_ms):
+        """Take a reading; False when it is older than one that was taken, or of a warehouse that does not count."""
+        warehouse = reading.warehouse or self.warehouse
+        if not self._is_newer(reading, f"{reading.feed}/{warehouse}", occurred_ms):
+            return False
+        if reading.feed != self.authority:
+            if reading.available is not None:
+                self.feeds[reading.feed] = reading.available
+            return True
+        if self.warehouse and warehouse != self.warehouse:
             return False
         if reading.available is not None:
-            self.feeds[reading.feed] = reading.available
-        if reading.feed != self.authority or (self.warehouse and reading.warehouse not in ("", self.warehouse)):
-            return True
-        self.seen_ms = max(self.seen_ms or occurred_ms, occurred_ms)
-        if reading.available is not None:
-            self.levels[reading.warehouse] = Level(reading.available, occurred_ms)
-            self._rebase()
+            if not self._stands(warehouse, occurred_ms):
+                return False
+            self._put(warehouse, Level(reading.available, occurred_ms))
         elif reading.delta is not None:
-            self._insert(self.delta_times, self.deltas, occurred_ms, reading.delta)
-            if self.base_ms is not None and occurred_ms > self.base_ms:
-                self.delta_since += reading.delta
-            self.feeds[reading.feed] = self.feeds.get(reading.feed, 0) + reading.delta
+            self._change(warehouse, reading.delta, occurred_ms)
+        self.seen_ms = occurred_ms if self.guessed else max(self.seen_ms or occurred_ms, occurred_ms)
+        self.guessed = self.guessed and reading.available is None
         return True
 
-    def _is_newer(self, reading: StockReading, occurred_ms: int) -> bool:
+    def _is_newer(self, reading: StockReading, place: str, occurred_ms: int) -> bool:
         """Compare by the feed's version where it has one; a level without one by its stamp; a change always counts."""
-        place = f"{reading.feed}/{reading.warehouse}"
         if reading.version is not None:
             if reading.version <= self.versions.get(place, -1):
                 return False
@@ -94,15 +105,32 @@ class Stock(Struct):
             self.stamps[place] = occurred_ms
         return True
 
-    def _rebase(self) -> None:
-        self.base_ms = base = max(level.occurred_ms for level in self.levels.values())
-        self.paid_since = sum(self.paid_units[bisect_right(self.paid_times, base) :])
-        self.delta_since = sum(self.deltas[bisect_right(self.delta_times, base) :])
+    def _stands(self, warehouse: str, occurred_ms: int) -> bool:
+        """Return whether a level may stand beside or instead of those there; what it takes the place of is dropped."""
+        others = [name for name in self.levels if self.guessed or bool(name) != bool(warehouse)]
+        if not self.guessed and any(self.levels[name].occurred_ms > occurred_ms for name in others):
+            return False
+        for name in others:
+            del self.levels[name]
+        return True
 
-    def _insert(self, times: list[int], amounts: list[int], at: int, amount: int) -> None:
-        index = bisect_right(times, at)
-        times.insert(index, at)
-        amounts.insert(index, amount)
-        if times[0] < times[-1] - 2 * PAID_KEPT_MS:
-            keep = bisect_right(times, times[-1] - PAID_KEPT_MS)
-            del times[:keep], amounts[:keep]
+    def _put(self, warehouse: str, level: Level) -> None:
+        self.levels[warehouse] = level
+        self.base_ms = min(self._marks())
+        self.paid_since = self.paid.since(self.base_ms)
+        self.changed_since = sum(flow.since(self._from(name)) for name, flow in self.changes.items())
+        self.feeds[self.authority] = sum(each.available for each in self.levels.values())
+
+    def _change(self, warehouse: str, delta: int, occurred_ms: int) -> None:
+        self.changes.setdefault(warehouse, Flow()).add(occurred_ms, delta, self._marks())
+        if self.base_ms is not None and occurred_ms > self._from(warehouse):
+            self.changed_since += delta
+        self.feeds[self.authority] = self.feeds.get(self.authority, 0) + delta
+
+    def _from(self, warehouse: str) -> int:
+        """Return the instant from which a warehouse's changes count: its own level, else the oldest there is."""
+        level = self.levels.get(warehouse)
+        return level.occurred_ms if level is not None else self.base_ms or 0
+
+    def _marks(self) -> list[int]:
+        return [level.occurred_ms for level in self.levels.values()]

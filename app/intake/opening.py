@@ -5,18 +5,22 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from app.domain.events import ListingEvent, PriceEvent, StockEvent
-from app.domain.plan import SessionPlan, SkuPlan
+from app.domain.plan import OpeningLevel, SessionPlan, SkuPlan
 from app.store.levels import LevelEvent
-from app.workspace.plan import Level, Levels
+from app.workspace.plan import Levels
 
 
 def stock_levels(events: Iterable[LevelEvent]) -> Levels:
-    """Return the last stock level of each SKU and feed; `events` are in order of time."""
-    return {
-        (event.payload.sku, event.payload.feed): Level(event.payload.available, event.occurred_ms)
-        for event in events
-        if isinstance(event, StockEvent) and event.payload.available is not None
-    }
+    """Return the last stock level of each SKU, feed and warehouse; `events` are in order of time."""
+    kept: dict[tuple[str, str], dict[str, OpeningLevel]] = {}
+    for event in events:
+        if not isinstance(event, StockEvent) or (available := event.payload.available) is None:
+            continue
+        stock = event.payload
+        places = kept.setdefault((stock.sku, stock.feed), {})
+        places.pop(stock.warehouse, None)  # so that the order stays that of time
+        places[stock.warehouse] = OpeningLevel(available, event.occurred_ms, stock.warehouse, stock.version)
+    return {key: tuple(places.values()) for key, places in kept.items()}
 
 
 def with_listings(plan: SessionPlan, events: Sequence[LevelEvent]) -> SessionPlan:

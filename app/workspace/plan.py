@@ -1,13 +1,13 @@
 """From a workspace to the plan of one session: a copy of all its engine reads, which later changes do not reach."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec.structs import replace
 
-from app.domain.plan import ChannelPlan, RoomPlan, SessionKind, SessionPlan, SkuPlan, Target
+from app.domain.plan import ChannelPlan, OpeningLevel, RoomPlan, SessionKind, SessionPlan, SkuPlan, Target
 from app.domain.workspace import Room, RundownPlan, Sku, Workspace
 from app.errors import NotFound
 from app.instants import HOUR
@@ -16,15 +16,8 @@ from app.workspace.goods import EVERY_ROOM
 FAR_MS: Final = 6 * HOUR
 
 
-class Level(Struct, frozen=True):
-    """A room's last stock reading of one feed: `available` units at `at_ms`."""
-
-    available: int
-    at_ms: int
-
-
-Levels = Mapping[tuple[str, str], Level]
-"""(SKU, feed) -> the last level."""
+Levels = Mapping[tuple[str, str], Sequence[OpeningLevel]]
+"""(SKU, feed) -> the last level of each warehouse, oldest first."""
 
 
 def leading_room(workspace: Workspace, room_id: str) -> Room:
@@ -76,9 +69,10 @@ def _room(room: Room) -> RoomPlan:
 
 
 def _sku(sku: Sku, levels: Levels, now_ms: int) -> SkuPlan:
-    level = levels.get((sku.sku, sku.authority))
-    if level is None and sku.stock is not None:
-        level = Level(sku.stock, now_ms)
+    standing = standing_levels(levels.get((sku.sku, sku.authority), ()), sku.warehouse)
+    opening, opening_ms = sku.stock, now_ms
+    if standing:
+        opening, opening_ms = sum(level.available for level in standing), min(level.at_ms for level in standing)
     return SkuPlan(
         sku=sku.sku,
         product=sku.product,
@@ -89,9 +83,27 @@ def _sku(sku: Sku, levels: Levels, now_ms: int) -> SkuPlan:
         warehouse=sku.warehouse,
         authority=sku.authority,
         stock_line=sku.stock_line,
-        opening_stock=level.available if level else None,
-        opening_stock_ms=level.at_ms if level else None,
+        opening_stock=opening,
+        opening_stock_ms=None if opening is None else opening_ms,
+        opening_levels=standing,
     )
+
+
+def standing_levels(levels: Iterable[OpeningLevel], warehouse: str) -> tuple[OpeningLevel, ...]:
+    """Return what counts of a feed's levels, told oldest first.
+
+    Where the SKU names a warehouse: the newest that is of it or names none. Otherwise a level without a warehouse is
+    that of all of them, so the newest of the two kinds stands.
+    """
+    standing: dict[str, OpeningLevel] = {}
+    for level in levels:
+        own = replace(level, warehouse=level.warehouse or warehouse)
+        if own.warehouse == warehouse:
+            standing = {warehouse: own}
+        elif not warehouse:
+            standing.pop("", None)
+            standing[own.warehouse] = own
+    return tuple(standing.values())
 
 
 def _targets(workspace: Workspace, room_id: str) -> tuple[Target, ...]:

@@ -1,11 +1,14 @@
 """Promises: sellable stock and the pace of sales, by hand (DESIGN §9)."""
 
 import pytest
+from msgspec.structs import replace
 
+from app.domain.plan import OpeningLevel
+from app.engine.flows import Flow
 from app.engine.rates import eta_min, sell_rate
 from app.engine.stock import stock_line
 from app.engine.windows import Tally
-from tests.engine.script import QUIET, Script
+from tests.engine.script import PLAN, QUIET, START, Script
 
 
 def script_with(*levels: tuple[float, int]) -> Script:
@@ -114,3 +117,104 @@ def test_pace_and_forecast_are_unknown_while_the_orders_are_silent() -> None:
     script.wait(61 + 241)
     row = script.topic("skus")["SKU-2"]
     assert (row.sell_rate, row.eta_min, row.sellable) == (None, None, 840)
+
+
+def script_opened(warehouse: str, *levels: OpeningLevel, stock: int = 500) -> Script:
+    """Return a session whose SKU-2 begins with what the workspace file says, or with levels that were kept."""
+    first, second = PLAN.skus
+    opening = sum(level.available for level in levels) if levels else stock
+    since = min((level.at_ms for level in levels), default=START)
+    sku = replace(
+        second, warehouse=warehouse, opening_stock=opening, opening_stock_ms=since, opening_levels=tuple(levels)
+    )
+    return Script(replace(PLAN, skus=(first, sku)), QUIET)
+
+
+@pytest.mark.parametrize("occurred", [10, -20], ids=["after the opening", "read shortly before it"])
+@pytest.mark.parametrize(
+    ("planned", "read", "left"),
+    [("HZ", "", 480), ("", "HZ", 480), ("HZ", "HZ", 480), ("", "", 480), ("HZ", "BJ", 500)],
+)
+def test_the_opening_stock_and_a_reading_are_never_added(planned: str, read: str, left: int, occurred: int) -> None:
+    script = script_opened(planned)
+    assert sellable(script) == 500
+    script.send(10, script.stock(occurred, available=480, warehouse=read), source="erp")
+    assert sellable(script) == left
+    script.send(20, script.paid(20, "o1", 30), source="orders")
+    assert sellable(script) == left - 30
+
+
+@pytest.mark.parametrize(
+    ("planned", "kept", "read", "left"),
+    [
+        ("HZ", "", "", 480),
+        ("HZ", "", "HZ", 480),
+        ("", "", "HZ", 480),
+        ("", "HZ", "HZ", 480),
+        ("", "HZ", "", 480),
+        ("", "HZ", "BJ", 980),
+    ],
+)
+def test_a_kept_level_and_a_reading_are_added_only_where_both_name_other_warehouses(
+    planned: str, kept: str, read: str, left: int
+) -> None:
+    script = script_opened(planned, OpeningLevel(500, START - 60_000, kept or planned, 7))
+    script.send(10, script.stock(10, available=480, warehouse=read, version=8), source="erp")
+    assert sellable(script) == left
+
+
+def test_a_version_older_than_the_kept_levels_is_not_accepted_again() -> None:
+    script = script_opened("", OpeningLevel(500, START - 60_000, "HZ", 7))
+    script.send(10, script.stock(10, available=900, warehouse="HZ", version=7), source="erp")
+    assert sellable(script) == 500
+    script.send(11, script.stock(11, available=470, warehouse="HZ", version=8), source="erp")
+    assert sellable(script) == 470
+
+
+def test_of_several_warehouses_units_paid_since_the_oldest_level_come_off() -> None:
+    script = Script(rules=QUIET)
+    script.send(
+        10, script.stock(10, available=100, warehouse="A"), script.stock(10, available=50, warehouse="B"), source="erp"
+    )
+    script.send(20, script.paid(20, "o1", 30), source="orders")
+    assert sellable(script) == 120
+    script.send(30, script.stock(30, available=50, warehouse="B"), source="erp")
+    assert sellable(script) == 120
+    script.send(40, script.stock(40, available=70, warehouse="A"), source="erp")
+    assert sellable(script) == 120
+    script.send(50, script.paid(50, "o2", 1), source="orders")
+    assert sellable(script) == 119
+
+
+def test_a_change_counts_from_the_level_of_its_own_warehouse() -> None:
+    script = Script(rules=QUIET)
+    script.send(
+        10, script.stock(10, available=100, warehouse="A"), script.stock(10, available=50, warehouse="B"), source="erp"
+    )
+    script.send(20, script.stock(20, delta=20, warehouse="B"), source="erp")
+    assert sellable(script) == 170
+    script.send(30, script.stock(30, available=70, warehouse="B"), source="erp")
+    assert sellable(script) == 170
+
+
+def test_a_level_of_the_whole_and_levels_of_warehouses_take_each_others_place() -> None:
+    script = Script(rules=QUIET)
+    script.send(
+        10, script.stock(10, available=100, warehouse="A"), script.stock(10, available=50, warehouse="B"), source="erp"
+    )
+    script.send(20, script.stock(20, available=140), source="erp")
+    assert sellable(script) == 140
+    script.send(21, script.stock(15, available=90, warehouse="A"), source="erp")
+    assert sellable(script) == 140, "older than what stands"
+    script.send(30, script.stock(30, available=90, warehouse="A"), source="erp")
+    assert sellable(script) == 90
+
+
+def test_what_was_paid_hours_ago_still_comes_off_an_old_level() -> None:
+    flow, exact = Flow(), 0
+    for second in range(0, 6 * 3_600, 4):
+        flow.add(second * 1_000, 1, [3_599_000])
+        exact += second > 3_599
+    assert flow.since(3_599_000) == exact
+    assert flow.since(-1) == 5_400
+    assert len(flow.times) < 4_000

@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.domain.plan import decode_plan
+from app.domain.plan import OpeningLevel, decode_plan
 from app.domain.workspace import RundownPlan
 from app.errors import NotFound
 from app.workspace.file import read_workspace
-from app.workspace.plan import Level, leading_room, plan_session, planned_start
+from app.workspace.plan import leading_room, plan_session, planned_start, standing_levels
 
 FOLDER = Path(__file__).parents[2] / "app/workspace/sample"
 WINERY = read_workspace((FOLDER / "winery.yaml").read_bytes(), "winery.yaml")
@@ -42,10 +42,30 @@ def test_a_room_that_is_not_in_the_workspace_is_not_found() -> None:
 
 
 def test_opening_stock_is_the_last_level_of_the_authority_feed_else_the_files_own() -> None:
-    levels = {("SKU-1", "platform"): Level(7, NOW - 5_000), ("SKU-2", "erp"): Level(9, NOW - 5_000)}
+    levels = {
+        ("SKU-1", "platform"): (OpeningLevel(7, NOW - 5_000),),
+        ("SKU-2", "erp"): (OpeningLevel(9, NOW - 5_000),),
+    }
     skus = {sku.sku: sku for sku in plan_session(WINERY, "qingtan-douyin", "live", levels, NOW).skus}
     assert (skus["SKU-1"].opening_stock, skus["SKU-1"].opening_stock_ms) == (7, NOW - 5_000)
     assert (skus["SKU-2"].opening_stock, skus["SKU-2"].opening_stock_ms) == (1030, NOW)
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "told", "standing"),
+    [
+        ("", [("HZ", 5), ("BJ", 6)], [("HZ", 5), ("BJ", 6)]),
+        ("", [("", 9), ("HZ", 5)], [("HZ", 5)]),
+        ("", [("HZ", 5), ("", 9)], [("", 9)]),
+        ("HZ", [("HZ", 5), ("BJ", 6), ("", 4)], [("HZ", 4)]),
+        ("HZ", [("BJ", 6)], []),
+    ],
+)
+def test_of_the_kept_levels_those_count_that_are_of_the_skus_warehouse(
+    warehouse: str, told: list[tuple[str, int]], standing: list[tuple[str, int]]
+) -> None:
+    levels = [OpeningLevel(units, NOW + n, place, n) for n, (place, units) in enumerate(told)]
+    assert [(level.warehouse, level.available) for level in standing_levels(levels, warehouse)] == standing
 
 
 def test_without_a_level_and_without_a_stock_nothing_is_made_up() -> None:
