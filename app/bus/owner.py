@@ -1,5 +1,6 @@
 """One process a database: a lock file in the data folder, and beside it an advisory lock where it is PostgreSQL."""
 
+import asyncio
 import fcntl
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -16,6 +17,7 @@ LOCK_FILE: Final = "cueroom.lock"
 OWNER_LOCK: Final = 0x63756572_6F6F6D31
 """The advisory lock of this program; a database serves one installation."""
 CONNECT_S: Final = 5.0
+KEEP_EVERY_S: Final = 2.0
 
 
 class AlreadyRunning(ControlRoomError):
@@ -59,6 +61,53 @@ def hold_folder(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+class DatabaseHold:
+    """Owns the connection that holds a PostgreSQL database for this program, for as long as the program runs.
+
+    A lost connection means a lost lock: `keep` takes it again as soon as the database answers, and gives up when
+    another process was quicker.
+    """
+
+    def __init__(self, url: str | URL) -> None:
+        self._url = make_url(url)
+        self._connection: asyncpg.Connection | None = None
+
+    async def take(self) -> None:
+        """Take the lock. Raises AlreadyRunning, which names the other as pg_stat_activity does, and Unavailable."""
+        connection = await _connect(self._url)
+        try:
+            await _lock(connection)
+        except BaseException:
+            await connection.close(timeout=CONNECT_S)
+            raise
+        self._connection = connection
+
+    async def keep(self) -> None:
+        """Look after the lock for ever. Raises AlreadyRunning when another process has it."""
+        while True:
+            await asyncio.sleep(KEEP_EVERY_S)
+            if await self._answers():
+                continue
+            try:
+                await self.take()
+            except Unavailable:
+                continue
+
+    async def _answers(self) -> bool:
+        if self._connection is None or self._connection.is_closed():
+            return False
+        try:
+            await self._connection.fetchval("SELECT 1", timeout=CONNECT_S)
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._connection.terminate()
+            return False
+        return True
+
+    async def release(self) -> None:
+        if self._connection is not None and not self._connection.is_closed():
+            self._connection.terminate()
+
+
 @asynccontextmanager
 async def hold_database(url: str | URL) -> AsyncIterator[asyncpg.Connection]:
     """Hold a PostgreSQL database while the block runs, on a connection of its own that lives as long.
@@ -68,9 +117,7 @@ async def hold_database(url: str | URL) -> AsyncIterator[asyncpg.Connection]:
     """
     connection = await _connect(make_url(url))
     try:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", OWNER_LOCK):
-            holder = await connection.fetchval(_HOLDER, OWNER_LOCK >> 32, OWNER_LOCK & 0xFFFFFFFF) or "?"
-            raise AlreadyRunning(f"the database is in use by {holder}; stop it first", holder=str(holder))
+        await _lock(connection)
         yield connection
     finally:
         await connection.close(timeout=CONNECT_S)
@@ -84,6 +131,12 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 LIMIT 1
 """
+
+
+async def _lock(connection: asyncpg.Connection) -> None:
+    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", OWNER_LOCK):
+        holder = await connection.fetchval(_HOLDER, OWNER_LOCK >> 32, OWNER_LOCK & 0xFFFFFFFF) or "?"
+        raise AlreadyRunning(f"the database is in use by {holder}; stop it first", holder=str(holder))
 
 
 async def _connect(url: URL) -> asyncpg.Connection:

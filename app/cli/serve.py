@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, TextIO, cast
 
@@ -16,7 +17,7 @@ import structlog
 import uvicorn
 
 from app import __version__
-from app.bus.owner import hold_database, hold_folder
+from app.bus.owner import DatabaseHold, hold_folder
 from app.clock import SystemClock
 from app.errors import ControlRoomError, Unavailable
 from app.intake.recipe import find_recipe
@@ -75,8 +76,8 @@ def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Bes
 
 
 async def _serve(settings: Settings, out: TextIO, beside: Beside | None) -> int:
-    await _migrated(settings)
-    async with _held(settings):
+    async with _held(settings) as hold:
+        await _patiently(settings, partial(asyncio.to_thread, upgrade, settings.database))
         store = await Store.open(settings.database)
         clock = SystemClock()
         recipe, fallbacks = await find_recipe(store, settings.data, clock.now(), __version__)
@@ -86,7 +87,7 @@ async def _serve(settings: Settings, out: TextIO, beside: Beside | None) -> int:
         await runtime.start(fallbacks)
         try:
             async with serve_socket(settings.data, handlers(_installation(settings, runtime))):
-                return await _listen(settings, runtime, out, beside)
+                return await _listen(settings, runtime, out, beside, hold)
         finally:
             await runtime.stop()
 
@@ -113,12 +114,12 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
 
 
-async def _migrated(settings: Settings) -> None:
-    """Bring the database to this program's shape; wait a while for one that does not answer, with a line a try."""
+async def _patiently(settings: Settings, work: Callable[[], Awaitable[None]]) -> None:
+    """Do what needs the database; wait a while for one that does not answer, with a line a try."""
     began = asyncio.get_running_loop().time()
     while True:
         try:
-            return await asyncio.to_thread(upgrade, settings.database)
+            return await work()
         except Unavailable as refusal:
             waited = asyncio.get_running_loop().time() - began
             if waited >= settings.database_wait_s:
@@ -129,14 +130,19 @@ async def _migrated(settings: Settings) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _held(settings: Settings) -> AsyncIterator[None]:
-    """On PostgreSQL the database itself is held too: the lock file says nothing to another machine."""
+async def _held(settings: Settings) -> AsyncIterator[DatabaseHold | None]:
+    """On PostgreSQL the database itself is held too, before its tables are touched: the lock file says nothing to
+    another machine."""
     url = normalised(settings.database)
-    if url.get_backend_name() == "postgresql":
-        async with hold_database(url):
-            yield
-    else:
-        yield
+    if url.get_backend_name() != "postgresql":
+        yield None
+        return
+    hold = DatabaseHold(url)
+    await _patiently(settings, hold.take)
+    try:
+        yield hold
+    finally:
+        await hold.release()
 
 
 class _Server(uvicorn.Server):
@@ -150,7 +156,9 @@ class _Server(uvicorn.Server):
         yield  # the handlers stay: a second signal must not cut the stop short
 
 
-async def _listen(settings: Settings, runtime: Runtime, out: TextIO, beside: Beside | None) -> int:
+async def _listen(
+    settings: Settings, runtime: Runtime, out: TextIO, beside: Beside | None, hold: DatabaseHold | None
+) -> int:
     config = uvicorn.Config(
         build(runtime),
         host=settings.host,
@@ -167,7 +175,9 @@ async def _listen(settings: Settings, runtime: Runtime, out: TextIO, beside: Bes
     server = _Server(config)
     listening = _bound(settings)
     port = listening.getsockname()[1]
-    tasks = []
+    tasks: list[asyncio.Task[None]] = []
+    if hold is not None:
+        tasks.append(asyncio.create_task(hold.keep(), name="hold"))
     if beside is not None:
         playing, ready = await beside(runtime)
         tasks.append(playing)

@@ -21,7 +21,7 @@ from app.domain.frames import (
     Ask,
 )
 from app.domain.people import Clearance
-from app.errors import ControlRoomError, Forbidden, NotFound
+from app.errors import ControlRoomError, Forbidden, NotFound, Unavailable
 from app.realtime.sockets import Sockets
 from app.realtime.viewers import Followed, Sink, TooSlow, Viewer
 from app.routers.deps import Runtime as Shared
@@ -32,6 +32,7 @@ router = APIRouter()
 MOST_SOCKETS: Final = 2_000
 MOST_OF_ONE: Final = 64
 """Sockets of one person, token or tablet at a time."""
+RECHECK_S: Final = 60.0
 Whole = Annotated[int | None, Query(ge=0)]
 
 
@@ -188,16 +189,21 @@ async def _follow(
     await _accept(socket)
     viewer = runtime.viewer(_TextSink(socket), follow)
     with runtime.sockets.held(principal) as revoked:
-        sending = asyncio.create_task(viewer.follow(resume))
-        reading = asyncio.create_task(_read(socket, viewer))
+        tasks = [
+            asyncio.create_task(viewer.follow(resume)),
+            asyncio.create_task(_read(socket, viewer)),
+            asyncio.create_task(_recheck(socket, runtime)),
+        ]
         try:
-            done, _ = await asyncio.wait({sending, reading}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         except TooSlow:
             await _close(socket, CLOSE_BUSY, "too_slow")
         except (WebSocketDisconnect, RuntimeError):
             pass  # it has gone; there is nobody to tell
+        except NotSignedIn as refusal:
+            await _close(socket, CLOSE_SIGNED_OUT, refusal.code)
         except ControlRoomError as refusal:
             await _close(socket, CLOSE_BUSY, refusal.code)
         except asyncio.CancelledError:
@@ -205,9 +211,17 @@ async def _follow(
                 raise
             await _close(socket, CLOSE_SIGNED_OUT, "revoked")
         finally:
-            for task in (sending, reading):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(sending, reading, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _recheck(socket: WebSocket, runtime: Runtime) -> None:
+    """Ask again who this is: at once, for what ended between the first look and now, and for what runs out later."""
+    while True:
+        with contextlib.suppress(Unavailable):
+            await principal_of(socket, runtime)
+        await asyncio.sleep(RECHECK_S)
 
 
 async def _read(socket: WebSocket, viewer: Viewer) -> None:
