@@ -18,6 +18,7 @@ from app.domain.effects import SessionState
 from app.domain.plan import REAL, SessionKind, SessionPlan
 from app.domain.session_clock import LIVE, SessionClock
 from app.domain.workspace import Workspace
+from app.errors import NotFound
 from app.instants import MINUTE, Instant
 from app.intake.opening import stock_levels, with_listings
 from app.store.database import Store
@@ -144,6 +145,8 @@ class Directory:
     async def find(self, session_id: str) -> SessionRef:
         """Return any session, asking SQL for an old one. Raises NotFound."""
         found = self._sessions.get(session_id)
+        if found is None and not session_id.isprintable():
+            raise NotFound("no such session")
         if found is None:
             found = _ref(await self._store.read(partial(session, session_id=session_id)))
         return found

@@ -24,11 +24,11 @@ from app.domain.words import LANGUAGES
 from app.errors import ControlRoomError, Forbidden
 from app.routers.answers import json, outcome_answer, submitted
 from app.routers.deps import IdempotencyKey, PrincipalDep, RuntimeDep, SessionDep
+from app.routers.fields import Id
 from app.routers.words import language_of
 
 router = APIRouter(prefix="/api/sessions/{session_id}", tags=["commands"])
 PROMPT_CHARS = 60
-Id = Annotated[str, Field(max_length=128)]
 Version = Annotated[int, Field(ge=0, lt=2**53)]
 
 

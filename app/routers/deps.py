@@ -16,6 +16,7 @@ from app.errors import ControlRoomError, Forbidden, NotFound
 from app.instants import Instant
 from app.intake.desk import Desk
 from app.intake.directory import Directory, SessionRef
+from app.routers.fields import Id
 from app.settings import Settings
 from app.store.database import Store
 
@@ -110,7 +111,7 @@ OperatorDep = Annotated[Principal, Depends(operator)]
 AdminDep = Annotated[Principal, Depends(admin)]
 
 
-async def session_of(session_id: str, principal: PrincipalDep, runtime: RuntimeDep) -> SessionRef:
+async def session_of(session_id: Id, principal: PrincipalDep, runtime: RuntimeDep) -> SessionRef:
     """Return the session of the address, if the one who asks may see it; NotFound alike when not."""
     found = await runtime.directory.find(session_id)
     if not sees_session(principal, found, runtime.catalogue):

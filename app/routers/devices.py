@@ -1,7 +1,7 @@
 """Tablets: a code for a room, pairing by it, the list, and an end to it."""
 
 from io import BytesIO
-from typing import Any
+from typing import Annotated, Any
 
 import segno
 from fastapi import APIRouter, Request
@@ -13,17 +13,18 @@ from app.access.devices import COOKIE_MS
 from app.errors import ControlRoomError, NotFound
 from app.routers.answers import json
 from app.routers.deps import OperatorDep, ReaderDep, Runtime, RuntimeDep, address_of, room_of
+from app.routers.fields import Id, Seen
 from app.routers.signin import refused, set_secret_cookie, wants_json
 
 router = APIRouter(prefix="/api/devices", tags=["tablets"])
 
 
 class ForRoom(BaseModel):
-    room: str = Field(max_length=128)
+    room: Id
 
 
 class Pairing(BaseModel):
-    code: str = Field(max_length=16)
+    code: Annotated[str, Field(max_length=16), Seen]
     name: str = Field(max_length=64)
 
 
@@ -53,7 +54,7 @@ async def pair(request: Request, runtime: RuntimeDep) -> Response:
 
 
 @router.get("")
-async def listed(reader: ReaderDep, runtime: RuntimeDep, room: str | None = None) -> Response:
+async def listed(reader: ReaderDep, runtime: RuntimeDep, room: Id | None = None) -> Response:
     """List the paired tablets of the rooms one may see."""
     visible = {each.id for each in reader.visible(runtime.catalogue.rooms())}
     devices = await runtime.access.devices.all(room)
@@ -61,7 +62,7 @@ async def listed(reader: ReaderDep, runtime: RuntimeDep, room: str | None = None
 
 
 @router.delete("/{device_id}")
-async def revoke(device_id: str, operator: OperatorDep, runtime: RuntimeDep) -> Response:
+async def revoke(device_id: Id, operator: OperatorDep, runtime: RuntimeDep) -> Response:
     """End a tablet's pairing; its page closes within two seconds."""
     device = await runtime.access.devices.find(device_id)
     try:

@@ -14,6 +14,7 @@ from app.domain.readings import MinuteRow
 from app.errors import NotFound
 from app.routers.answers import MOST, PAGE, decode_cursor, json, page_of
 from app.routers.deps import ReaderDep, RuntimeDep, SessionDep
+from app.routers.fields import Id, Seen
 from app.store import alerts, deliveries, messages, prompts
 from app.store.series import series_of
 
@@ -35,7 +36,7 @@ async def listed_alerts(session: SessionDep, reader: ReaderDep, runtime: Runtime
 
 
 @router.get("/alerts/{alert_id}")
-async def one_alert(session: SessionDep, alert_id: str, reader: ReaderDep, runtime: RuntimeDep) -> Response:
+async def one_alert(session: SessionDep, alert_id: Id, reader: ReaderDep, runtime: RuntimeDep) -> Response:
     """Return one alert, how it stood after each commit, and what was told of it to groups."""
     alert = await runtime.store.read(partial(alerts.alert, session_no=session.no, alert_id=alert_id))
     if not _may_see(reader, alert):
@@ -57,7 +58,7 @@ async def listed_messages(
     _: ReaderDep,
     runtime: RuntimeDep,
     kind: Literal["comment", "speech"] | None = None,
-    q: Annotated[str, Query(max_length=100)] = "",
+    q: Annotated[str, Query(max_length=100), Seen] = "",
     marked: bool = False,
     cursor: Cursor = None,
     limit: Limit = PAGE,

@@ -12,12 +12,11 @@ from app.errors import NotFound
 from app.routers.answers import MOST, PAGE, decode_cursor, json, page_of
 from app.routers.deps import AdminDep, PrincipalDep, RuntimeDep
 from app.routers.devices import public_address
+from app.routers.fields import Id, Name
 from app.store.audit import audit
 from app.store.tokens import Scope
 
 router = APIRouter(prefix="/api", tags=["people"])
-Name = Annotated[str, Field(min_length=1, max_length=64)]
-Id = Annotated[str, Field(max_length=128)]
 
 
 class NewPerson(BaseModel):
@@ -65,14 +64,14 @@ async def add_person(body: NewPerson, request: Request, admin: AdminDep, runtime
 
 
 @router.post("/people/{person_id}/invite")
-async def invite(person_id: str, request: Request, admin: AdminDep, runtime: RuntimeDep) -> Response:
+async def invite(person_id: Id, request: Request, admin: AdminDep, runtime: RuntimeDep) -> Response:
     """Return a new link by which a person chooses a password; the one before it is void."""
     secret = await runtime.access.people.invite(person_id, admin.actor)
     return json({"link": f"{public_address(request, runtime)}/first?token={secret}"}, 201)
 
 
 @router.patch("/people/{person_id}")
-async def change_person(person_id: str, body: Change, admin: AdminDep, runtime: RuntimeDep) -> Response:
+async def change_person(person_id: Id, body: Change, admin: AdminDep, runtime: RuntimeDep) -> Response:
     """Change a role or a brand, or shut somebody out; that one's sign-ins end and screens close."""
     service = runtime.access.people
     changed = await service.change(person_id, admin.actor, role=body.role, brand=body.brand)
@@ -98,7 +97,7 @@ async def add_token(body: NewToken, admin: AdminDep, runtime: RuntimeDep) -> Res
 
 
 @router.delete("/tokens/{token_id}")
-async def revoke_token(token_id: str, admin: AdminDep, runtime: RuntimeDep) -> Response:
+async def revoke_token(token_id: Id, admin: AdminDep, runtime: RuntimeDep) -> Response:
     """End a token at once."""
     return json(await runtime.access.tokens.revoke(token_id, admin.actor))
 
@@ -107,7 +106,7 @@ async def revoke_token(token_id: str, admin: AdminDep, runtime: RuntimeDep) -> R
 async def audited(
     _: AdminDep,
     runtime: RuntimeDep,
-    session: str | None = None,
+    session: Id | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
 ) -> Response:

@@ -17,6 +17,7 @@ from app.intake.desk import KeyReused
 from app.intake.directory import SessionRef
 from app.routers.answers import MOST, PAGE, decode_cursor, json, page_of, submitted
 from app.routers.deps import IdempotencyKey, OperatorDep, ReaderDep, RuntimeDep, SessionDep, room_of
+from app.routers.fields import Id
 from app.routers.words import language_of
 from app.store import sessions as rows
 from app.store.sessions import SessionRow
@@ -34,7 +35,7 @@ class ClockOf(BaseModel):
 class Opening(BaseModel):
     """`planned`: not live yet. `clock`: of kinds other than live only."""
 
-    room: str = Field(max_length=128)
+    room: Id
     kind: SessionKind = "live"
     planned: bool = False
     clock: ClockOf | None = None
@@ -101,7 +102,7 @@ async def end(
 async def listed(
     reader: ReaderDep,
     runtime: RuntimeDep,
-    room: str | None = None,
+    room: Id | None = None,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
 ) -> Response:

@@ -8,6 +8,7 @@ from app.domain.workspace import Room
 from app.intake.directory import Directory
 from app.routers.answers import json
 from app.routers.deps import ReaderDep, RuntimeDep, room_of
+from app.routers.fields import Id
 
 router = APIRouter(prefix="/api", tags=["workspace"])
 
@@ -39,7 +40,7 @@ async def room(room_id: str, reader: ReaderDep, runtime: RuntimeDep) -> Response
 
 
 @router.get("/products")
-async def products(room: str, reader: ReaderDep, runtime: RuntimeDep) -> Response:
+async def products(room: Id, reader: ReaderDep, runtime: RuntimeDep) -> Response:
     """List the SKUs that a room sells."""
     found = room_of(room, reader, runtime)
     skus = runtime.catalogue.of_room(found.id).skus

@@ -80,7 +80,8 @@ class Store:
     async def write(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn` in a transaction: committed when this returns, nothing of it when it raises.
 
-        SQLite runs writes one after the other, in the order of the calls. A caller that is cancelled while it waits
+        SQLite runs writes one after the other, in the order of the calls. PostgreSQL may run `fn` again when it ended a
+        deadlock by undoing it, so it must have no effect but in the database. A caller that is cancelled while it waits
         does not know whether the transaction was committed.
         """
         with as_refusals():

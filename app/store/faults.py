@@ -58,6 +58,8 @@ def as_refusals() -> Iterator[None]:
         raise Unavailable("all connections to the database are busy", reason="pool") from None
     except SQLAlchemyError as fault:
         raise StoreBroken("the database could not be asked", reason=type(fault).__name__) from None
+    except (OverflowError, UnicodeEncodeError) as fault:  # sqlite3's, of a value no column can hold
+        raise StoreBroken("the database cannot hold a value", reason=type(fault).__name__) from None
     except (OSError, TimeoutError) as fault:
         raise Unavailable("the database does not answer", reason=type(fault).__name__) from None
 
@@ -66,6 +68,8 @@ def _of_driver(fault: DBAPIError) -> ControlRoomError:
     cause = fault.orig
     if isinstance(cause, sqlite3.Error):
         return _of_sqlite(cause)
+    if cause is not None and isinstance(cause.__cause__, ValueError | TypeError):  # asyncpg's, before anything was sent
+        return StoreBroken("the database cannot hold a value", reason=type(cause.__cause__).__name__)
     state = str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "")
     if state in _POSTGRES_FULL:
         return DiskFull("the database has no room left", reason=state)

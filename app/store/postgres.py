@@ -1,11 +1,13 @@
 """PostgreSQL over asyncpg: bounded pools, one for reading and one for writing, every statement with an end."""
 
+import asyncio
 import os
 import socket
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import URL, Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 T = TypeVar("T")
@@ -16,6 +18,15 @@ CONNECT_S: Final = 5.0
 STATEMENT_MS: Final = 30_000
 IDLE_MS: Final = 60_000
 POOL_WAIT_S: Final = 5.0
+ROLLED_BACK: Final = "40"
+"""The class of deadlocks and of serialisation: nothing was written, and the same again may well succeed."""
+REPEATS: Final = 2
+REPEAT_AFTER_S: Final = 0.02
+
+
+def sqlstate(fault: DBAPIError) -> str:
+    """Return the five characters by which PostgreSQL names what went wrong; empty when the driver itself did."""
+    return str(getattr(fault.orig, "sqlstate", None) or getattr(fault.orig, "pgcode", None) or "")
 
 
 def application_name() -> str:
@@ -63,6 +74,16 @@ class PostgresBackend:
             return await conn.run_sync(fn)
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
+        for repeated in range(REPEATS):
+            try:
+                return await self._write(fn)
+            except DBAPIError as fault:
+                if not sqlstate(fault).startswith(ROLLED_BACK):
+                    raise
+                await asyncio.sleep(REPEAT_AFTER_S * (repeated + 1))
+        return await self._write(fn)
+
+    async def _write(self, fn: Callable[[Connection], T]) -> T:
         async with self._writing.begin() as conn:
             return await conn.run_sync(fn)
 

@@ -280,3 +280,28 @@ async def test_a_key_opens_one_session_and_none_in_another_room(web: Web, kind: 
     elsewhere = await operator.post("/api/sessions", json=here | {"room": "tea-dy"}, headers=key("open"))
     assert (elsewhere.status_code, elsewhere.json()["code"]) == (409, "key_reused")
     assert web.house.directory.last("tea-dy") is None
+
+
+@pytest.mark.parametrize("unseen", ["%00", "%0A", "%1B", "%E2%80%AE"])
+async def test_a_character_nobody_can_see_is_refused_in_every_address(web: Web, unseen: str) -> None:
+    operator, session = await web.person(Role.ADMIN), await web.open_session()
+    at = f"/api/sessions/{session}"
+    for path in (f"{at}/alerts/a{unseen}/ack", f"{at}/prompts/a{unseen}/withdraw", f"{at}/rundown/a{unseen}"):
+        assert (await operator.post(path, json={}, headers=key())).status_code == 422, path
+    lists = (f"{at}{unseen}", f"{at}/alerts/a{unseen}", f"{at}/messages?q=a{unseen}", f"/api/audit?session=a{unseen}")
+    for path in (*lists, f"{at}/commands/a{unseen}", f"/api/sessions?room=a{unseen}", f"/api/devices?room=a{unseen}"):
+        assert (await operator.get(path)).status_code == 422, path
+    for path in (f"/api/tokens/a{unseen}", f"/api/devices/a{unseen}"):
+        assert (await operator.delete(path)).status_code == 422, path
+    gone = await (await web.machine("admin")).post(f"/api/ingest?session=a{unseen}", json=[])
+    assert gone.status_code == 404
+
+
+@pytest.mark.parametrize("unseen", ["\0", "\n", "\x1b", "\u202e"])
+async def test_a_name_has_only_characters_that_can_be_seen(web: Web, unseen: str) -> None:
+    admin = await web.person(Role.ADMIN)
+    token = await admin.post("/api/tokens", json={"name": f"聚合{unseen}", "scope": "read"})
+    person = await admin.post("/api/people", json={"name": f"周敏{unseen}敏", "role": "controller"})
+    code = (await admin.post("/api/devices/code", json={"room": "wine-dy"})).json()["code"]
+    tablet = await web.client().post("/api/devices/pair", json={"code": code, "name": f"平板{unseen}一"})
+    assert {token.status_code, person.status_code, tablet.status_code} == {422}

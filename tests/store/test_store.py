@@ -170,3 +170,38 @@ async def test_kill_9_in_the_middle_of_commits_leaves_whole_ones_only(database_u
         listed = await store.read(lambda conn, count=count: len(conn.execute(count).all()))  # type: ignore[misc]
         assert listed == len(samples.messages(2, row.position - 1))
     await store.close()
+
+
+@pytest.mark.parametrize("value", ["\0", "\ud800", 2**63])
+async def test_a_value_no_column_can_hold_is_broken_not_away(store: Store, value: str | int) -> None:
+    held = isinstance(value, str) and value == "\0" and store.dialect == "sqlite"  # SQLite keeps it, as any other
+
+    def count(conn: Connection) -> None:
+        table = tables.counters
+        name, number = (value, 1) if isinstance(value, str) else ("n", value)
+        conn.execute(insert(table).values(name=name, value=number))
+
+    if held:
+        await store.write(count)
+        return
+    with pytest.raises(StoreBroken):
+        await store.write(count)
+    with pytest.raises(StoreBroken):
+        await store.read(lambda conn: conn.execute(select(tables.counters).where(tables.counters.c.value == 2**63)))
+    assert await store.write(counters.next_fence) == 1
+
+
+async def test_two_that_wait_for_each_other_both_come_through(store: Store) -> None:
+    both = [{"name": name, "value": 0} for name in ("a", "b")]
+    await store.write(lambda conn: conn.execute(insert(tables.counters), both))
+    await asyncio.gather(store.write(partial(_raise, names=("a", "b"))), store.write(partial(_raise, names=("b", "a"))))
+    rows = await store.read(lambda conn: conn.execute(select(tables.counters)).all())
+    assert {(row.name, row.value) for row in rows} == {("a", 2), ("b", 2)}
+
+
+def _raise(conn: Connection, names: tuple[str, ...]) -> None:
+    table = tables.counters
+    for name in names:
+        conn.execute(table.update().where(table.c.name == name).values(value=table.c.value + 1))
+        if conn.dialect.name == "postgresql":  # SQLite has one writer: nobody to wait for
+            conn.execute(text("SELECT pg_sleep(0.1)"))
