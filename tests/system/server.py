@@ -105,7 +105,7 @@ class Server:
 
     async def listening(self) -> "Server":
         """Return once it serves; its address is known from then on."""
-        await until(lambda: self.process.poll() is not None or "://" in self.said, "it listens")
+        await until(lambda: self.process.poll() is not None or "://" in self.said, "it listens", within_s=90)
         found = re.search(r"http://127\.0\.0\.1:\d+", self.said)
         assert found, self.complained
         self.address = found[0]
