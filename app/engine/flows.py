@@ -7,6 +7,8 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from app.engine.sums import bounded
+
 EXACT_MS: Final = 2 * 60 * 60 * 1_000
 """How far back every entry keeps its own instant."""
 _BUCKET_MS: Final = 10 * 60 * 1_000
@@ -31,7 +33,7 @@ class Flow(Struct):
 
     def since(self, at: int) -> int:
         """Return the sum of what lies after an instant."""
-        return sum(self.amounts[bisect_right(self.times, at) :])
+        return bounded(sum(self.amounts[bisect_right(self.times, at) :]))
 
     def _gather(self, until: int, marks: list[int]) -> None:
         keep = bisect_right(self.times, until)
@@ -41,4 +43,4 @@ class Flow(Struct):
             for _, entries in groupby(old, lambda entry: (entry[0] // _BUCKET_MS, bisect_right(marks, entry[0] - 1)))
         ]
         self.times[:keep] = [entries[-1][0] for entries in sums]
-        self.amounts[:keep] = [sum(amount for _, amount in entries) for entries in sums]
+        self.amounts[:keep] = [bounded(sum(amount for _, amount in entries)) for entries in sums]

@@ -8,6 +8,7 @@ from app.domain.plan import SkuPlan
 from app.engine.counts import SkuCounts
 from app.engine.rates import eta_min, sell_rate
 from app.engine.stock import Stock, stock_line
+from app.engine.sums import bounded
 
 
 class SkuState(Struct):
@@ -99,7 +100,7 @@ class LineState(Struct):
     def read(self, health: StreamHealth, occurred_ms: int, applied_ms: int) -> bool:
         """Take a reading; False when it is older than the last one, whose figures then stand."""
         self.seen_ms = applied_ms
-        self.dropped += health.dropped
+        self.dropped = bounded(self.dropped + health.dropped)
         if occurred_ms < self.occurred_ms:
             return False
         self.occurred_ms = occurred_ms

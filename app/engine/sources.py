@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from app.domain.board import SourceRow
 from app.engine.clocks import SourceClock
+from app.engine.sums import MOST_INCREASE
 
 WATCHED_KINDS: Final = frozenset({"viewers", "comment"})
 """A source that has sent one of these is expected to go on; its silence is an alert of its own."""
@@ -34,7 +35,7 @@ class Source(Struct):
         """Return how much a running total has grown since the last one.
 
         The first one says nothing of its past; a fall is a restart from nothing; one that was read before the last one
-        came late and says nothing new.
+        came late and says nothing new. One that grew by more than any event may is a restart at another figure.
         """
         before = self.totals.get(key)
         if before is not None and occurred_ms < before[1]:
@@ -42,7 +43,8 @@ class Source(Struct):
         self.totals[key] = (total, occurred_ms)
         if before is None:
             return 0
-        return total - before[0] if total >= before[0] else total
+        grown = total - before[0] if total >= before[0] else total
+        return grown if grown <= MOST_INCREASE else 0
 
     def row(self) -> SourceRow:
         """Return the source as boards show it."""

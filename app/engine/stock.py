@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from app.domain.events import StockReading
 from app.engine.flows import Flow
+from app.engine.sums import bounded
 
 DEFAULT_LINE: Final = 500
 
@@ -59,7 +60,7 @@ class Stock(Struct):
         """Units that can still be sold; negative is 超卖; None before the first level."""
         if self.base_ms is None:
             return None
-        return sum(level.available for level in self.levels.values()) - self.paid_since + self.changed_since
+        return bounded(self._available() - self.paid_since + self.changed_since)
 
     def guess(self, available: int, at_ms: int) -> None:
         """Begin with what the workspace file says."""
@@ -70,7 +71,7 @@ class Stock(Struct):
         """Take off what was paid, unless every level is newer than the order."""
         self.paid.add(occurred_ms, units, self._marks())
         if self.base_ms is not None and occurred_ms > self.base_ms:
-            self.paid_since += units
+            self.paid_since = bounded(self.paid_since + units)
 
     def read(self, reading: StockReading, occurred_ms: int) -> bool:
         """Take a reading; False when it is older than one that was taken, or of a warehouse that does not count."""
@@ -118,19 +119,22 @@ class Stock(Struct):
         self.levels[warehouse] = level
         self.base_ms = min(self._marks())
         self.paid_since = self.paid.since(self.base_ms)
-        self.changed_since = sum(flow.since(self._from(name)) for name, flow in self.changes.items())
-        self.feeds[self.authority] = sum(each.available for each in self.levels.values())
+        self.changed_since = bounded(sum(flow.since(self._from(name)) for name, flow in self.changes.items()))
+        self.feeds[self.authority] = bounded(self._available())
 
     def _change(self, warehouse: str, delta: int, occurred_ms: int) -> None:
         self.changes.setdefault(warehouse, Flow()).add(occurred_ms, delta, self._marks())
         if self.base_ms is not None and occurred_ms > self._from(warehouse):
-            self.changed_since += delta
-        self.feeds[self.authority] = self.feeds.get(self.authority, 0) + delta
+            self.changed_since = bounded(self.changed_since + delta)
+        self.feeds[self.authority] = bounded(self.feeds.get(self.authority, 0) + delta)
 
     def _from(self, warehouse: str) -> int:
         """Return the instant from which a warehouse's changes count: its own level, else the oldest there is."""
         level = self.levels.get(warehouse)
         return level.occurred_ms if level is not None else self.base_ms or 0
+
+    def _available(self) -> int:
+        return sum(level.available for level in self.levels.values())
 
     def _marks(self) -> list[int]:
         return [level.occurred_ms for level in self.levels.values()]

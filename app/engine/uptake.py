@@ -21,6 +21,7 @@ from app.engine.sources import Source
 from app.engine.spoken import JUDGED_SPEAKERS, Spoken
 from app.engine.state import State
 from app.engine.stock import Stock
+from app.engine.sums import bounded
 from app.engine.watch import Watch
 from app.rules.phrases.matcher import Matcher
 
@@ -32,7 +33,14 @@ _GROUPS: Final = {
     if name in COUNTED_KINDS or name in ("viewers", "order_paid")
 }
 """Event kind -> the group of inputs it changes."""
-_OWN_KEY: Final = frozenset(kind for kind, name in KIND_NAMES.items() if name in ORDER_KINDS | {"stock"})
+_ORDERS: Final = frozenset(kind for kind, name in KIND_NAMES.items() if name in ORDER_KINDS)
+
+
+def _has_own_key(event: Event) -> bool:
+    """Return whether an event is known again however old it is; a change of stock without a version is not."""
+    if type(event) in _ORDERS:
+        return True
+    return isinstance(event, ev.StockEvent) and (event.payload.delta is None or event.payload.version is not None)
 
 
 class Uptake:
@@ -109,7 +117,7 @@ class Uptake:
                 at = self._at = at if at < applied else applied  # noqa: FURB136  min() costs three times as much
             else:
                 at = self._at = clock.place(applied, occurred)
-            if at < forgotten and kind not in _OWN_KEY:
+            if at < forgotten and not _has_own_key(event):
                 state.backfill += 1
                 continue
             taken[kind] = taken.get(kind, 0) + 1
@@ -291,7 +299,8 @@ class Uptake:
             self._repeated(conflict=verdict == "conflict")
             self._taken[type(event)] -= 1
             return
-        amount, units = sum(line.amount for line in order.lines), sum(line.qty for line in order.lines)
+        amount = bounded(sum(line.amount for line in order.lines))
+        units = bounded(sum(line.qty for line in order.lines))
         self._changes.effects.orders.append(
             OrderRow(
                 position=self._position,
@@ -314,12 +323,12 @@ class Uptake:
             self._add(room, "gmv", amount)
         else:
             foreign = self._state.foreign
-            foreign[order.currency] = foreign.get(order.currency, 0) + amount
+            foreign[order.currency] = bounded(foreign.get(order.currency, 0) + amount)
         for line in order.lines:
             sku = self._sku(line.sku)
             sku.stock.pay(event.occurred_ms, line.qty)
             if order.currency == sku.currency:
-                sku.counts.paid_amount += line.amount
+                sku.counts.paid_amount = bounded(sku.counts.paid_amount + line.amount)
             self._add_sku(sku, "paid_units", line.qty)
         for name in {line.sku for line in order.lines}:
             self._add_sku(self._sku(name), "orders", 1)

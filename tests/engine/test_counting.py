@@ -4,7 +4,8 @@ from msgspec.structs import replace
 
 from app.domain import events as ev
 from app.domain.plan import Target
-from tests.engine.script import PLAN, QUIET, TWO_ROOMS, Script
+from app.engine.engine import Engine
+from tests.engine.script import PLAN, QUIET, TWO_ROOMS, Script, matcher
 
 
 def quiet(plan: object = PLAN) -> Script:
@@ -199,3 +200,47 @@ def test_an_unknown_sku_is_kept_and_listed_as_not_registered() -> None:
     script.send(1, script.paid(1, "o1", 3, "SKU-9"))
     row = script.topic("skus")["SKU-9"]
     assert (row.listed, row.paid_units, row.sellable) == (False, 3, None)
+
+
+def test_a_total_that_grew_by_more_than_any_event_may_is_a_restart() -> None:
+    script = quiet()
+    for second, total in ((1, 5), (2, 10**15), (3, 10**15 + 4), (4, 10**14), (5, 10**14 + 10**9)):
+        script.send(second, script.like(second, total=total))
+    assert script.value("likes_session") == 4 + 10**9
+
+
+def test_totals_as_high_as_they_come_leave_a_checkpoint_that_can_be_read() -> None:
+    script, most = quiet(), 10**15
+    for second in range(1, 20):
+        at = second * 1_000
+        lines = tuple(ev.OrderLine("SKU-2", most, most) for _ in range(2_000))
+        for currency in ("CNY", "USD"):
+            order = ev.Order(f"{currency}{second}", currency, lines)
+            script.send(
+                at,
+                ev.OrderPaidEvent(room="r1", occurred_ms=script.at(at), id=script.next_id(), payload=order),
+                script.stock(at, available=most, warehouse=f"W{second}"),
+                script.stock(at, delta=-most, warehouse=f"W{second}"),
+                script.like(at, count=most),
+                script.like(at - 60, count=most),
+                script.like(at, total=most * (second % 2)),
+                script.stream(at, 4_000.0, dropped=most),
+            )
+    assert Engine.restore(script.engine.checkpoint(), script.opened, script.plan, QUIET, matcher()).position
+    assert script.value("gmv") == 2 * most * 2_000
+    row = script.topic("skus")["SKU-2"]
+    assert abs(row.sellable) <= 2**62
+    assert all(abs(order.amount) < 2**63 for order in script.engine.take_effects().orders)
+
+
+def test_a_change_of_stock_from_before_the_horizon_is_backfill_unless_it_has_a_version() -> None:
+    script = quiet()
+    script.send(1, script.stock(1, available=100, version=1))
+    change, versioned = script.stock(2, delta=-10), script.stock(2, delta=-5, version=2)
+    script.send(2, change, versioned)
+    assert script.topic("skus")["SKU-2"].sellable == 85
+    for second in range(10, 4_000, 10):
+        script.send(second, script.viewers(second, 10))
+    script.send(4_000, change, versioned)
+    assert script.topic("skus")["SKU-2"].sellable == 85
+    assert script.topic("session")["head"].counters["backfill"] == 1
