@@ -1,39 +1,58 @@
 """A room's last stock, price and listing readings, from when it had no session; they enter the next one that opens."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, delete, select
+from msgspec import Struct
+from sqlalchemy import Connection, delete, select, tuple_
 
 from app.domain.events import Event, ListingEvent, PriceEvent, StockEvent
+from app.domain.identity import id_hash
 from app.store import tables
 from app.store.statements import insert_rows
 
 LevelEvent = StockEvent | PriceEvent | ListingEvent
-_event: "msgspec.json.Decoder[LevelEvent]" = msgspec.json.Decoder(LevelEvent)
+_Place = tuple[str, str, str]
+KNOWN_IDS: Final = 1_000
+"""Of each level so many last ids are remembered: what comes again, since its answer was lost, is not added again."""
+AT_ONCE: Final = 1_000
+
+
+class _Kept(Struct, frozen=True, tag="kept", tag_field="kind"):
+    """A level, and the hashes of the ids that made it, oldest first; an earlier build kept the event alone."""
+
+    event: LevelEvent
+    ids: tuple[int, ...] = ()
+
+
+_body: "msgspec.json.Decoder[_Kept | LevelEvent]" = msgspec.json.Decoder(_Kept | LevelEvent)
 
 
 def keep(conn: Connection, events: Sequence[Event]) -> None:
     """Keep of each feed, SKU and warehouse the newest reading; a change of stock is added to the level that is held.
 
-    Events of other kinds are left out; so is a change of which no level is held, for it says nothing by itself.
+    Events of other kinds are left out; so is a change of which no level is held, for it says nothing by itself, and
+    what has come before with the same id.
     """
-    for event in events:
-        if not isinstance(event, LevelEvent):
-            continue
-        held = _held(conn, event)
-        newer = event if held is None else _newer(held, event)
-        if newer is not None and not (isinstance(newer, StockEvent) and newer.payload.available is None):
-            body = msgspec.json.encode(newer).decode()
-            row = (event.room, _kind(event), _key(event), newer.occurred_ms, body)
-            insert_rows(conn, tables.room_levels, [row], "replace")
+    told = [event for event in events if isinstance(event, LevelEvent)]
+    held = _held(conn, sorted({_place(event) for event in told}))
+    changed: dict[_Place, _Kept] = {}
+    for event in told:
+        place = _place(event)
+        if (after := _after(held.get(place), event)) is not None:
+            held[place] = changed[place] = after
+    rows = [
+        (*place, kept.event.occurred_ms, msgspec.json.encode(kept).decode()) for place, kept in sorted(changed.items())
+    ]
+    insert_rows(conn, tables.room_levels, rows, "replace")
 
 
 def levels(conn: Connection, rooms: Sequence[str]) -> list[LevelEvent]:
     """Return the readings kept for some rooms, oldest first."""
     table = tables.room_levels
     query = select(table.c.body).where(table.c.room.in_(rooms)).order_by(table.c.at_ms, table.c.kind, table.c.key)
-    return [_event.decode(body) for body in conn.scalars(query)]
+    return [_decoded(body).event for body in conn.scalars(query)]
 
 
 def forget(conn: Connection, rooms: Sequence[str]) -> None:
@@ -41,13 +60,32 @@ def forget(conn: Connection, rooms: Sequence[str]) -> None:
     conn.execute(delete(tables.room_levels).where(tables.room_levels.c.room.in_(rooms)))
 
 
-def _held(conn: Connection, event: LevelEvent) -> LevelEvent | None:
+def _held(conn: Connection, places: Sequence[_Place]) -> dict[_Place, _Kept]:
+    """Return what is kept; nobody else may change it before this transaction ends."""
     table = tables.room_levels
-    query = select(table.c.body).where(
-        table.c.room == event.room, table.c.kind == _kind(event), table.c.key == _key(event)
-    )
-    body = conn.scalar(query)
-    return None if body is None else _event.decode(body)
+    place = (table.c.room, table.c.kind, table.c.key)
+    held: dict[_Place, _Kept] = {}
+    for start in range(0, len(places), AT_ONCE):
+        query = select(*place, table.c.body).where(tuple_(*place).in_(places[start : start + AT_ONCE]))
+        for room, kind, key, body in conn.execute(query.order_by(*place).with_for_update()):
+            held[(room, kind, key)] = _decoded(body)
+    return held
+
+
+def _decoded(body: str) -> _Kept:
+    found = _body.decode(body)
+    return found if isinstance(found, _Kept) else _Kept(found, (id_hash(found.id),))
+
+
+def _after(held: _Kept | None, event: LevelEvent) -> _Kept | None:
+    """Return what to hold from now on; None when nothing changes."""
+    name = id_hash(event.id)
+    if held is not None and name in held.ids:
+        return None
+    newer = event if held is None else _newer(held.event, event)
+    if newer is None or (isinstance(newer, StockEvent) and newer.payload.available is None):
+        return None
+    return _Kept(newer, (*(held.ids if held else ()), name)[-KNOWN_IDS:])
 
 
 def _newer(held: LevelEvent, event: LevelEvent) -> LevelEvent | None:
@@ -65,12 +103,9 @@ def _newer(held: LevelEvent, event: LevelEvent) -> LevelEvent | None:
     return event if event.occurred_ms >= held.occurred_ms else None
 
 
-def _kind(event: LevelEvent) -> str:
-    return str(event.__struct_config__.tag)
-
-
-def _key(event: LevelEvent) -> str:
+def _place(event: LevelEvent) -> _Place:
+    kind = str(event.__struct_config__.tag)
     if isinstance(event, StockEvent):
         stock = event.payload
-        return f"{stock.sku}|{stock.feed}|{stock.warehouse}"
-    return event.payload.sku
+        return event.room, kind, f"{stock.sku}|{stock.feed}|{stock.warehouse}"
+    return event.room, kind, event.payload.sku
