@@ -11,6 +11,8 @@ from app.rules.vocabulary import Value
 DEFAULT_AFTER: Final = Span(15_000)
 """Silence after which a metric is missing when neither the rule nor the room says (rules.md §2)."""
 
+AFTER_GAP: Final = Span(30_000)
+
 
 class Fact(NamedTuple):
     """What is known of one name now.
@@ -92,7 +94,7 @@ class Eye:
             if after is not None and seen_ms is not None:
                 before_gap = heard_since is not None and seen_ms < heard_since
                 if self._policy != "keep":
-                    ends_ms = Instant(seen_ms + after + (_unheard(seen_ms, at, gaps) if before_gap else 0))
+                    ends_ms = self._ends_ms(seen_ms, after, at, gaps if before_gap else ())
                     if ends_ms <= at:
                         excused = excused or self._policy == "ok"
                         silent = silent or (self._policy == "fire" and name in self._judged)
@@ -108,6 +110,13 @@ class Eye:
             else:
                 known[name] = value
         return self._judge(known, missing, excused=excused, silent=silent, stale_ms=stale_ms)
+
+    def _ends_ms(self, seen_ms: Instant, after: Span, at: Instant, gaps: Sequence[tuple[Instant, Instant]]) -> Instant:
+        """Return when silence since `seen_ms` is too long. Where silence itself is the fault, what has not come back
+        after a gap gets AFTER_GAP from its end: whoever sends has to notice first that we are here again."""
+        if gaps and self._policy == "fire":
+            return Instant(gaps[-1][1] + max(after, AFTER_GAP))
+        return Instant(seen_ms + after + (_unheard(seen_ms, at, gaps) if gaps else 0))
 
     def _judge(
         self, known: dict[str, Value], missing: list[str], *, excused: bool, silent: bool, stale_ms: Instant | None

@@ -226,7 +226,18 @@ def test_silence_is_not_counted_while_nobody_listened() -> None:
     driver = Driver(rule)
     driver.set(0, {"i.fps": 25.0})
     assert told(driver.gap(2_000, 900_000)) == [("unknown", 900_000, "")]
-    assert told(driver.wait(1_000_000)) == [("known", 903_000, ""), ("entered", 903_000, "P1")]
+    assert told(driver.wait(1_000_000)) == [("known", 930_000, ""), ("entered", 930_000, "P1")]
+
+
+def test_who_comes_back_half_a_minute_after_a_stop_raises_nothing() -> None:
+    rule = rule_of(
+        'levels: [{severity: critical, fire: "i.fps < 1.0"}]\nno_data: {after: 5s, as: fire}', head="each: line"
+    )
+    driver = Driver(rule)
+    driver.set(0, {"i.fps": 25.0})
+    driver.gap(4_000, 60_000)
+    assert told(driver.set(85_000, {"i.fps": 25.0})) == [("known", 85_000, "")]
+    assert [each.kind for each in driver.transitions if each.kind == "entered"] == []
 
 
 def test_a_session_that_ends_closes_what_is_open_for_good() -> None:
