@@ -1,9 +1,12 @@
 """Promises on PostgreSQL: everything works once, and a database that goes away loses nothing and tells nothing."""
 
 import asyncio
+import re
 from pathlib import Path
 
+import asyncpg
 import pytest
+from sqlalchemy import make_url
 
 from tests.servers import PostgresServer
 from tests.system.page import Page, fresh_board
@@ -18,6 +21,20 @@ def environ(url: str, **more: str) -> dict[str, str]:
 async def empty(own_postgres: PostgresServer) -> str:
     """A database with nothing in it, on a server of the test's own."""
     return await asyncio.to_thread(own_postgres.create_database)
+
+
+async def held(url: str) -> None:
+    """Wait until a process holds the database, as one does again soon after a restart of it."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    connection = await asyncpg.connect(plain)
+    try:
+        for _ in range(1_000):
+            if await connection.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted"):
+                return
+            await asyncio.sleep(0.01)
+        raise AssertionError("nobody holds the database")
+    finally:
+        await connection.close()
 
 
 async def test_a_start_waits_for_the_database_with_one_line_a_try(
@@ -85,6 +102,12 @@ async def test_everything_once_and_the_database_away_in_the_middle(
         assert len(page.topics["messages"]) == len(seen) + 1
         assert page.faults == []
         await page.close()
+        await held(empty)
+        second = Server(tmp_path / "elsewhere", environ=environ(empty))
+        assert await second.ended() == 1
+        assert re.fullmatch(
+            rf"cueroom: the database is in use by cueroom .*:{server.process.pid} .*\n", second.complained
+        )
         before = await fresh_board(server, keys.admin)
         assert await server.stop() == 0
 
