@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, Command]] = {
     "token": Command("make a token for a machine"),
     "channel": Command("send a test message to a chat group"),
     "doctor": Command("tell what has come from each source of a room"),
+    "replay": Command("play a recording into a session marked 演练, and tell whether all of it arrived"),
     "rules": Command("check rule files and run their tests"),
     "db": Command("bring the database to the shape this release needs"),
 }
