@@ -62,10 +62,11 @@ class PersonView(Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class OpenLink:
-    """A link that can be used now. `name`: whose password it sets; empty: it makes the first administrator."""
+    """A link that can be used. `name`, `role`: whose password it sets; no name: it makes the first administrator."""
 
     left_ms: int
     name: str
+    role: Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ class People:
         """Return a link that could be used now, None for any other; for the page that asks for a password."""
         now = self._clock.now()
         found = await self._store.read(partial(rows.open_link, hash_=secret_hash(secret), now=now))
-        return None if found is None else OpenLink(found.expires_ms - now, found.name)
+        return None if found is None else OpenLink(found.expires_ms - now, found.name, found.role)
 
     async def enter_by_link(self, secret: str, name: str, password: str, *, browser: str = "") -> Entered:
         """Use a link: its person chooses a password, or a first administrator is made; signed in at once.

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.access.passwords import LONGEST, SHORTEST
+from app.domain.people import Role
 from app.routers.words import catalogue, fill, language_of, page, places
 
 MOST_WAIT_S: Final = 3_600
@@ -33,10 +34,19 @@ class Tablet:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that can be used now. `name`: whose password it sets; empty: it makes the first administrator."""
+    """A link that can be used. `name`, `role`: whose password it sets; no name: it makes the first administrator."""
 
     left_ms: int
     name: str = ""
+    role: Role = Role.ADMIN
+
+    @property
+    def left(self) -> tuple[str, int]:
+        """Return what is left in the largest unit that has at least two, for people: a word's name and its number."""
+        minutes = max(1, self.left_ms // 60_000)
+        if minutes >= 2 * 1_440:
+            return "days", minutes // 1_440
+        return ("hours", minutes // 60) if minutes >= 120 else ("minutes", minutes)
 
 
 class Doors(Protocol):

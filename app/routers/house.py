@@ -47,7 +47,7 @@ class House:
 
     async def link(self, token: str) -> Link | None:
         found = await self._access.people.link(token)
-        return None if found is None else Link(found.left_ms, found.name)
+        return None if found is None else Link(found.left_ms, found.name, found.role)
 
     async def tablet(self, request: Request, room: str) -> Tablet | None:
         try:

@@ -31,10 +31,11 @@ class PersonRow(Struct, frozen=True, kw_only=True):
 
 
 class OpenLink(Struct, frozen=True):
-    """A link that can be used. `name`: whose password it sets; empty: it makes the first administrator."""
+    """A link that can be used. `name`, `role`: whose password it sets; no name: it makes the first administrator."""
 
     expires_ms: Instant
     name: str
+    role: Role = Role.ADMIN
 
 
 class SignInRow(Struct, frozen=True, kw_only=True):
@@ -158,15 +159,17 @@ def make_link(conn: Connection, hash_: str, at: Instant, expires: Instant, perso
 
 
 def open_link(conn: Connection, hash_: str, now: Instant) -> OpenLink | None:
-    """Return a link that can be used now, with the name of its person; None when it cannot."""
+    """Return a link that can be used now, with the name and role of its person; None when it cannot."""
     table, people = tables.entry_links, tables.people
     query = (
-        select(table.c.expires_ms, people.c.name)
+        select(table.c.expires_ms, people.c.name, people.c.role)
         .join_from(table, people, people.c.id == table.c.person, isouter=True)
         .where(table.c.hash == hash_, table.c.used_ms.is_(None), table.c.expires_ms > now)
     )
     found = conn.execute(query).first()
-    return None if found is None else OpenLink(Instant(found.expires_ms), found.name or "")
+    if found is None:
+        return None
+    return OpenLink(Instant(found.expires_ms), found.name or "", Role(found.role) if found.role else Role.ADMIN)
 
 
 def use_link(conn: Connection, hash_: str, now: Instant) -> str | None:

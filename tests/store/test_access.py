@@ -59,7 +59,7 @@ async def test_a_link_opens_once_and_only_the_newest(store: Store) -> None:
     assert await store.read(partial(people.open_link, hash_="new", now=NOW)) == OpenLink(until, "")
     await store.write(partial(people.add_person, row=LIN))
     await store.write(partial(people.make_link, hash_="hers", at=NOW, expires=until, person_id=LIN.id))
-    assert await store.read(partial(people.open_link, hash_="hers", now=NOW)) == OpenLink(until, LIN.name)
+    assert await store.read(partial(people.open_link, hash_="hers", now=NOW)) == OpenLink(until, LIN.name, LIN.role)
     assert await store.write(partial(people.use_link, hash_="new", now=NOW)) is None
     with pytest.raises(NotFound):
         await store.write(partial(people.use_link, hash_="new", now=NOW))

@@ -80,8 +80,8 @@ class House:
         return self.person
 
     async def link(self, token: str) -> Link | None:
-        names = {"good": "", "invited": "周敏"}
-        return Link(self.link_left_ms, names[token]) if token in names and self.link_left_ms is not None else None
+        people = {"good": ("", Role.ADMIN), "invited": ("周敏", Role.CONTROLLER)}
+        return Link(self.link_left_ms, *people[token]) if token in people and self.link_left_ms is not None else None
 
     async def tablet(self, request: Request, room: str) -> Tablet | None:
         if not self.paired or room != ROOM:

@@ -170,7 +170,16 @@ def test_an_invitation_asks_its_person_for_a_password_and_for_nothing_else(stage
     assert f"<h1>{words['sign.invited']}</h1>" in html
     assert "周敏" in html
     assert 'value="周敏" readonly' in html
+    assert words["common.role.controller"] in html
     assert "data-left-ms" not in html
+
+
+@pytest.mark.parametrize(
+    ("left_ms", "said"), [(259_100_000, "2 天"), (7_300_000, "2 小时"), (7_100_000, "118 分钟"), (20_000, "1 分钟")]
+)
+def test_an_invitation_says_how_long_it_is_good(stage: Stage, left_ms: int, said: str) -> None:
+    stage.house.link_left_ms = left_ms
+    assert f"还有 {said}有效" in text(f"{stage.url}/first?token=invited")
 
 
 @pytest.mark.parametrize(("code", "taken"), [("482913", "482913"), ("48291", ""), ("４８２９１３", ""), ('"><b>1', "")])
