@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.rules.cel import nearest, type_of
-from app.rules.document import Mapping as MappingNode
-from app.rules.document import Node, Scalar, Sequence
 from app.rules.fields import Fields
 from app.rules.rule import CONDITIONS, Case
 from app.rules.vocabulary import Value, ValueType
+from app.workspace.document import Mapping as MappingNode
+from app.workspace.document import Node, Scalar, Sequence
 
 MAX_CASES: Final = 50
 MAX_STEPS: Final = 200

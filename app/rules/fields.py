@@ -7,9 +7,9 @@ from typing import Final
 from app.domain.words import LANGUAGES, Words
 from app.instants import DAY, Span
 from app.rules.cel import nearest
-from app.rules.document import Mapping, Mark, Node, Scalar, Sequence
 from app.rules.problems import Problems
 from app.rules.vocabulary import Value
+from app.workspace.document import Mapping, Mark, Node, Scalar, Sequence
 
 MAX_TEXT: Final = 500
 _DURATION: Final = re.compile(r"(\d{1,9})(ms|s|m|h)")

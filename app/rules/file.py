@@ -6,13 +6,13 @@ from typing import Final, NamedTuple
 import msgspec
 
 from app.domain.identity import content_hash
-from app.rules.document import Mapping as MappingNode
-from app.rules.document import Mark, Node, Scalar, Sequence, compose, unfold
 from app.rules.fields import Fields
 from app.rules.problems import Problems
 from app.rules.reading import Defaults, read_no_data, read_rule
 from app.rules.rule import Rule, RuleSet, rules_body
 from app.rules.vocabulary import VOCABULARY, Vocabulary
+from app.workspace.document import Mapping as MappingNode
+from app.workspace.document import Mark, Node, Scalar, Sequence, compose, unfold
 
 MAX_RULES: Final = 200
 _FILE_KEYS: Final = ("version", "defaults", "rules")

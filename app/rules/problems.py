@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from app.domain.words import Words
 from app.errors import ControlRoomError
-from app.rules.document import Mark
 from app.rules.sentences import sentence
+from app.workspace.document import Mark
 
 
 class Problem(Struct, frozen=True):

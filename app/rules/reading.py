@@ -10,13 +10,13 @@ from app.domain.people import Clearance
 from app.instants import Span
 from app.rules.cases import read_cases
 from app.rules.cel import Expression, ExpressionRefused, compile_expression, nearest, type_of
-from app.rules.document import Mapping as MappingNode
-from app.rules.document import Node, Scalar
 from app.rules.fields import Fields
 from app.rules.problems import Problems
 from app.rules.rule import Level, Light, NoData, NoDataPolicy, Rule, Texts, TranscriptSpan
 from app.rules.text import Template, Text, TextRefused, compile_template
 from app.rules.vocabulary import Name, Value, ValueType, Vocabulary
+from app.workspace.document import Mapping as MappingNode
+from app.workspace.document import Node, Scalar
 
 MAX_LEVELS: Final = 8
 MAX_ENTRIES: Final = 40
