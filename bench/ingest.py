@@ -4,6 +4,8 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from websockets.asyncio.client import connect
@@ -13,7 +15,8 @@ from bench._load import Load, post_for
 from bench._server import ROOM, Served, free_port, running, served, token, use_core
 
 SECONDS = 8.0
-CONNECTIONS = 8
+SIZES = {100: (32, 300), 1000: (16, 60), 1: (32, 1_500)}
+"""Batch size -> connections, and bodies made ready for each: making them must not be what is measured."""
 SKUS = ("SKU-1", "SKU-2", "SKU-3")
 
 
@@ -21,7 +24,7 @@ def main() -> None:
     """Print one line a run and the ratios."""
     use_core(1)
     naive = {size: _naive(size) for size in (100, 1000)}
-    ours = {size: _ours(size) for size in (100, 1000, 1)}
+    ours = {size: _ours(size) for size in SIZES}
     for size, (load, cpu) in naive.items():
         _print("naive FastAPI", size, load, cpu)
     for size, (load, cpu) in ours.items():
@@ -54,7 +57,7 @@ async def _measure(server: Served, ingest: str, read: str, size: int) -> tuple[L
     url = f"ws://127.0.0.1:{server.port}/ws/rooms/{ROOM}?audience=control"
     async with connect(url, additional_headers={"Authorization": f"Bearer {read}"}) as viewer:
         watching = asyncio.create_task(_watch(viewer))
-        bodies = [batches(ROOM, size, now, seed=seed, skus=SKUS) for seed in range(CONNECTIONS if size > 1 else 32)]
+        bodies = _ready(size, now)
         before = server.cpu_seconds()
         load = await post_for(server.port, "/api/ingest", bodies, size=size, seconds=SECONDS, headers=headers)
         cpu = server.cpu_seconds() - before
@@ -63,6 +66,12 @@ async def _measure(server: Served, ingest: str, read: str, size: int) -> tuple[L
             print("the viewer was cut", file=sys.stderr)
         print(f"  resident {server.resident_mb():.0f} MB after {load.events:,} events")
         return load, cpu
+
+
+def _ready(size: int, now_ms: int) -> list[Iterator[bytes]]:
+    connections, each = SIZES[size]
+    made = (batches(ROOM, size, now_ms, seed=seed, skus=SKUS) for seed in range(connections))
+    return [iter(list(islice(bodies, each))) for bodies in made]
 
 
 async def _watch(viewer: object) -> None:
@@ -76,7 +85,7 @@ def _naive(size: int) -> tuple[Load, float]:
         command = [sys.executable, "-m", "bench._naive", str(port), str(Path(folder) / "naive.sqlite3")]
         with running(command, port, "/docs", core=0) as process:
             server = Served(port, process.pid, Path(folder))
-            bodies = [batches(ROOM, size, int(time.time() * 1000), seed=s, skus=SKUS) for s in range(CONNECTIONS)]
+            bodies = _ready(size, int(time.time() * 1000))
             headers = {"Content-Type": "application/x-ndjson"}
             before = server.cpu_seconds()
             load = asyncio.run(post_for(port, "/api/ingest", bodies, size=size, seconds=SECONDS, headers=headers))
