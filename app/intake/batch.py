@@ -1,17 +1,23 @@
 """A request's body as records: NDJSON, an array or a single object; good records decoded, bad ones named.
 
 A batch without a fault is decoded in one call (0.4 µs an event). Only when that fails is it read record by record, so
-that one bad record costs its sender and nobody else.
+that one bad record costs its sender and nobody else: first as it should be (1 µs), then without the fields nobody here
+knows (3 µs), and only what is bad by itself step by step, to say what is wrong (20 µs).
 """
 
+import asyncio
+import functools
+import operator
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from types import GenericAlias
 from typing import Any, Final, Literal, get_args, get_type_hints
 
 import msgspec
-from msgspec import Raw, Struct, ValidationError
+from msgspec import UNSET, Raw, Struct, UnsetType, ValidationError, defstruct
+from msgspec.structs import fields
 
 from app.domain.events import Event, Order, OrderLine, User
 from app.intake.refusals import BatchTooBig, Fault, NotABatch, NotUtf8
@@ -25,7 +31,12 @@ _raw_array: Final = msgspec.json.Decoder(list[Raw])
 _any: Final = msgspec.json.Decoder()
 _BROKEN: Final = (msgspec.DecodeError, RecursionError)
 _NUL: Final = b"\\u0000"
+_UNKNOWN: Final = "unknown field"
 _LINES: Final = b'"lines"'
+TURN: Final = 200
+"""After so many records read one by one others get their turn."""
+SAMPLE: Final = 50
+"""Of a batch the unknown fields of so many records are counted by name."""
 MANY_LINES: Final = 40
 """From so many order lines on a payload is measured; fewer cannot reach the default bound."""
 
@@ -36,8 +47,30 @@ PAYLOADS: Final[dict[str, frozenset[str]]] = {
     name: frozenset(get_type_hints(kind)["payload"].__struct_fields__) for name, kind in _TYPES.items()
 }
 """Kind -> the fields of its payload."""
+_TYPES_OF_PAYLOADS: Final[dict[str, type[Struct]]] = {
+    name: get_type_hints(kind)["payload"] for name, kind in _TYPES.items()
+}
 _USER: Final = frozenset(User.__struct_fields__)
 _LINE: Final = frozenset(OrderLine.__struct_fields__)
+
+
+def _lenient(strict: type[Struct], inner: dict[Any, Any], **options: Any) -> Any:
+    """Return a type with the fields of `strict` that drops what it does not know; `inner`: what its fields become."""
+    types = [(one, inner.get(one.type, one.type)) for one in fields(strict)]
+    members = [(one.name, kind) if one.required else (one.name, kind | UnsetType, UNSET) for one, kind in types]
+    return defstruct(f"Lenient{strict.__name__}", members, kw_only=True, gc=False, **options)
+
+
+def _lenient_decoder() -> msgspec.json.Decoder[Any]:
+    user, lines = _lenient(User, {}), GenericAlias(tuple, (_lenient(OrderLine, {}), ...))
+    inner: dict[Any, Any] = {User | None: user | None, tuple[OrderLine, ...]: lines}
+    payloads = {kind: _lenient(kind, inner) for kind in set(_TYPES_OF_PAYLOADS.values())}
+    records = [_lenient(kind, payloads, tag_field="kind", tag=name) for name, kind in _TYPES.items()]
+    return msgspec.json.Decoder(functools.reduce(operator.or_, records))
+
+
+_lenient_one: Final = _lenient_decoder()
+_encode: Final = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True)
@@ -54,6 +87,26 @@ class Batch:
 
 def read_batch(body: bytes, form: Form, limits: Limits) -> Batch:
     """Return the records of a body. Raises NotUtf8, NotABatch, BatchTooBig; nothing else for any bytes at all."""
+    reading = _reading(body, form, limits)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as read:
+            return read.value  # type: ignore[no-any-return]  # what the generator returns
+
+
+async def read_in_turns(body: bytes, form: Form, limits: Limits) -> Batch:
+    """As `read_batch`, but a batch that must be read one by one lets others have their turn in between."""
+    reading = _reading(body, form, limits)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as read:
+            return read.value  # type: ignore[no-any-return]  # what the generator returns
+        await asyncio.sleep(0)
+
+
+def _reading(body: bytes, form: Form, limits: Limits) -> Generator[None, None, Batch]:
     if not body.strip():
         return Batch()
     if form == "lines" and body.count(b"\n") > limits.batch_records * 2:
@@ -67,7 +120,7 @@ def read_batch(body: bytes, form: Form, limits: Limits) -> Batch:
             _bounded(len(events), limits)
             if not _may_be_big(body, events, limits):
                 return Batch(len(events), events)
-    return _one_by_one(body, form, limits)
+    return (yield from _one_by_one(body, form, limits))
 
 
 def _may_be_big(body: bytes, events: list[Event], limits: Limits) -> bool:
@@ -88,21 +141,29 @@ def _bounded(records: int, limits: Limits) -> None:
         raise BatchTooBig("too many records in one batch", most=limits.batch_records, found=records)
 
 
-def _one_by_one(body: bytes, form: Form, limits: Limits) -> Batch:
+def _one_by_one(body: bytes, form: Form, limits: Limits) -> Generator[None, None, Batch]:
     try:
         body.decode()
     except UnicodeDecodeError as broken:
         raise NotUtf8("the body is not UTF-8", byte=broken.start) from None
     raws = [line for line in body.split(b"\n") if line.strip()] if form == "lines" else _raws(body)
     _bounded(len(raws), limits)
-    batch = Batch(len(raws), places=[])
+    batch = Batch(len(raws))
+    places: list[int] = []
+    sample = Sample(batch.unknown)
     for index, raw in enumerate(raws):
-        event, fault = _record(raw, limits, batch.unknown)
+        if index % TURN == TURN - 1:
+            yield
+        event = None if _NUL in raw or len(raw) > limits.payload_bytes else _quickly(raw, sample)
+        fault: Fault = ("", "")
+        if event is None:
+            event, fault = _record(raw, limits, batch.unknown)
         if event is None:
             batch.faults.append((index, fault))
         else:
             batch.events.append(event)
-            batch.places.append(index)  # type: ignore[union-attr]  # a list since four lines ago
+            places.append(index)
+    batch.places = places
     if form == "lines" and len(batch.faults) == len(raws) and all(code == "not_json" for _, (code, _) in batch.faults):
         raise NotABatch("no line of the body is JSON")
     return batch
@@ -119,6 +180,44 @@ def _raws(body: bytes) -> list[bytes]:
     if start != b"{":
         raise NotABatch("the body must be an object, an array of objects, or lines of objects")
     return [body]
+
+
+class Sample:
+    """Counts the names of unknown fields of the first records that have some. `lenient`: the last one had."""
+
+    def __init__(self, unknown: Counter[str]) -> None:
+        self._unknown = unknown
+        self._left = SAMPLE
+        self.lenient = False
+
+    def count(self, raw: bytes) -> None:
+        if self._left:
+            found: Counter[str] = Counter()
+            _known(_any.decode(raw), found)
+            self._unknown.update(found)
+            self._left -= 1
+            self.lenient = bool(found)
+
+
+def _quickly(raw: bytes, sample: Sample) -> Event | None:
+    """Return a record that is good, or would be without the fields nobody knows; None when it must be looked at."""
+    try:
+        if not sample.lenient:
+            event: Event = _one.decode(raw)
+            return event
+    except ValidationError as refusal:
+        if _UNKNOWN not in str(refusal):
+            return None
+    except _BROKEN:
+        return None
+    try:
+        event = _one.decode(_encode(_lenient_one.decode(raw)))
+    except _BROKEN:
+        sample.lenient = False
+        return None
+    sample.lenient = True
+    sample.count(raw)
+    return event
 
 
 def _record(raw: bytes, limits: Limits, unknown: Counter[str]) -> tuple[Event | None, Fault]:

@@ -19,7 +19,7 @@ from app.domain.events import Event
 from app.domain.records import STEP_LIMIT, Entry, Events
 from app.errors import ControlRoomError, Forbidden, Unavailable
 from app.instants import Instant
-from app.intake.batch import KIND_NAMES, Form, read_batch
+from app.intake.batch import KIND_NAMES, Form, read_in_turns
 from app.intake.bucket import Bucket
 from app.intake.directory import Directory, SessionRef
 from app.intake.gate import Gate
@@ -120,7 +120,7 @@ class Door:
         to its room's session of kind live. Raises TooFast, NotABatch, NotUtf8, BatchTooBig, Forbidden, NotFound, and
         Unavailable when what was appended may not be committed.
         """
-        batch = read_batch(body, form, self._limits)
+        batch = await read_in_turns(body, form, self._limits)
         wall = self._clock.now()
         self._check_rate(self._bucket(source).take(max(1, batch.records), wall))
         named = await self._named(source, session_id) if session_id else None
