@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-import { counts, isListed, listed, loudest, markRank, pieces, promptFor, proposal, stateOf } from '../../static/js/desk/alerts.js'
+import { ageOf, counts, isListed, listed, loudest, markRank, pieces, promptFor, proposal, stateOf } from '../../static/js/desk/alerts.js'
 import { EMPTY, applyFrame } from '../../static/js/feed/board.js'
 import { freshness, shownAs } from '../../static/js/desk/freshness.js'
 import { History, thinned } from '../../static/js/desk/history.js'
@@ -70,7 +70,18 @@ test('the strip takes the oldest unacknowledged P1, then a P2 that still holds',
   assert.equal(loudest([p2, alert({ id: 'b', severity: 'P1', opened_ms: 9 }), alert({ id: 'a', severity: 'P1', opened_ms: 2 })])?.id, 'a')
   assert.equal(loudest([back, p2])?.id, 'p2')
   assert.equal(loudest([back, alert({ severity: 'P3' })]), null)
-  assert.equal(loudest([alert({ id: 'said', severity: 'P1', condition: 'ended', ended_ms: 1 })])?.id, 'said')
+  const said = alert({ id: 'said', severity: 'P1', condition: 'ended', ended_ms: 1 })
+  assert.equal(loudest([said])?.id, 'said')
+  assert.equal(loudest([said, alert({ id: 'later', severity: 'P1', opened_ms: 9 })])?.id, 'later')
+  assert.equal(loudest([said, p2])?.id, 'p2')
+})
+
+test('an alert is as old as its level; one that ended says how long it lasted', () => {
+  const reading = (/** @type {number} */ at) => ({ kind: /** @type {const} */ ('reading'), at_ms: at, name: 'i.sellable', value: 1 })
+  const raised = alert({ opened_ms: 10_000, evidence: [reading(10_000), reading(40_000)] })
+  assert.equal(ageOf(raised, 45_000), 5_000)
+  assert.equal(ageOf(alert({ opened_ms: 10_000, evidence: [{ kind: 'speech', at_ms: 30_000 }] }), 45_000), 35_000)
+  assert.equal(ageOf({ ...raised, condition: 'ended', ended_ms: 70_000 }, 900_000), 60_000)
 })
 
 test('a draft for the host is a correction only where something was said', () => {

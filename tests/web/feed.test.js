@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 import { EMPTY, applyFrame, topic } from '../../static/js/feed/board.js'
-import { UNSET, greeted, sessionNow, stamped, wallNow } from '../../static/js/feed/clock.js'
+import { UNSET, greeted, jumped, sessionNow, stamped, wallNow } from '../../static/js/feed/clock.js'
 import { CLOSE_RESTART, CLOSE_SIGNED_OUT, IDLE, delayMs, linkState, mayRetry } from '../../static/js/feed/resume.js'
 import { Feed } from '../../static/js/feed/socket.js'
 
@@ -221,4 +221,14 @@ test('a page that was signed out does not try again', () => {
   around.pass(60_000)
   assert.deepEqual(codes, [CLOSE_SIGNED_OUT])
   assert.equal(around.sockets.length, 1)
+})
+
+test('a session whose time leaps or begins to run has a past that the page never saw', () => {
+  const at = (/** @type {number} */ wall, /** @type {number} */ now, rate = 1) => stamped(UNSET, { wall_ms: wall, now_ms: now, rate }, wall, false)
+  assert.equal(jumped(UNSET, at(9_000, 900_000)), false)
+  assert.equal(jumped(at(9_000, 1_000), at(10_000, 2_100)), false)
+  assert.equal(jumped(at(9_000, 1_000), at(10_000, 8_000)), true)
+  assert.equal(jumped(at(9_000, 1_000, 60), at(10_000, 61_000, 60)), false)
+  assert.equal(jumped(at(9_000, 1_000, 0), at(10_000, 1_000)), true)
+  assert.equal(jumped(at(9_000, 1_000, 0), at(10_000, 1_000, 0)), false)
 })

@@ -3,11 +3,12 @@
  * believes to what its views are told; no DOM, no network.
  *
  * @import { Alert, Delivery, Mark, Prompt } from '../../types/frames.js'
- * @typedef {'new' | 'acked' | 'back'} AlertState  back: ended before anyone acknowledged it (已恢复未确认)
+ * @typedef {'new' | 'acked' | 'back' | 'past'} AlertState  back: ended before anyone acknowledged it (已恢复未确认);
+ *   past: ended and acknowledged, kept on the page for a while
  * @typedef {{ text: string, mark: Mark | null }} Piece
  */
 
-const STATE_RANK = { new: 0, acked: 1, back: 2 }
+const STATE_RANK = { new: 0, acked: 1, back: 2, past: 3 }
 
 /** @param {Alert} alert @returns {number} 1 (P1) to 4 */
 export function rank (alert) {
@@ -16,8 +17,9 @@ export function rank (alert) {
 
 /** @param {Alert} alert @returns {AlertState} */
 export function stateOf (alert) {
-  if (alert.acked_ms != null) return 'acked'
-  return alert.condition === 'ended' ? 'back' : 'new'
+  const ended = alert.condition === 'ended'
+  if (alert.acked_ms != null) return ended ? 'past' : 'acked'
+  return ended ? 'back' : 'new'
 }
 
 /** @param {Alert} alert @returns {boolean} */
@@ -44,12 +46,25 @@ export function counts (alerts) {
 
 /**
  * @param {Iterable<Alert>} alerts
- * @returns {Alert | null}  for the strip: the oldest unacknowledged P1, else the oldest P2 that still holds
+ * @returns {Alert | null}  for the strip, of those nobody acknowledged: the oldest P1 that holds, the oldest P2 that
+ *   holds, then the oldest P1 that recovered
  */
 export function loudest (alerts) {
   const waiting = [...alerts].filter((alert) => isListed(alert) && alert.acked_ms == null && (rank(alert) === 1 || (rank(alert) === 2 && stateOf(alert) === 'new')))
-  waiting.sort((a, b) => rank(a) - rank(b) || a.opened_ms - b.opened_ms)
+  waiting.sort((a, b) => STATE_RANK[stateOf(a)] - STATE_RANK[stateOf(b)] || rank(a) - rank(b) || a.opened_ms - b.opened_ms)
   return waiting[0] ?? null
+}
+
+/** @param {Alert} alert @returns {number} since when it has had this level: its newest measurements are those of the level */
+export function levelSince (alert) {
+  const at = (alert.evidence ?? []).filter((evidence) => evidence.kind === 'reading').map((evidence) => evidence.at_ms)
+  return Math.max(alert.opened_ms, ...at)
+}
+
+/** @param {Alert} alert @param {number} nowMs @returns {number} how long it has had this level; how long it lasted in all, once ended */
+export function ageOf (alert, nowMs) {
+  if (alert.condition === 'ended') return (alert.ended_ms ?? alert.changed_ms ?? nowMs) - alert.opened_ms
+  return nowMs - levelSince(alert)
 }
 
 /** @param {Alert} alert @returns {boolean} whether its draft corrects something the host said */

@@ -54,6 +54,18 @@ export function wallNow (clock, local) {
 }
 
 /**
+ * @param {Clock} before
+ * @param {Clock} after  with the next frame
+ * @returns {boolean}  whether the session's time went on where it had not run, or began to run: what lies between was
+ *   never on this page
+ */
+export function jumped (before, after) {
+  if (before.wall_ms === 0) return false
+  if (before.rate === 0 && after.rate > 0) return true
+  return Math.abs(after.now_ms - before.now_ms - before.rate * (after.wall_ms - before.wall_ms)) > JUMP_MS
+}
+
+/**
  * Session time runs at `rate` from the newest frame's instant; a session whose clock stands has rate 0.
  *
  * @param {Clock} clock

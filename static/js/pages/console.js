@@ -5,7 +5,7 @@
 import { counts, listed, loudest, proposal, rank, stateOf } from '../desk/alerts.js'
 import { topic } from '../feed/board.js'
 import { cards } from '../feed/cards.js'
-import { sessionNow, wallNow } from '../feed/clock.js'
+import { UNSET, jumped, sessionNow, wallNow } from '../feed/clock.js'
 import { History, thinned } from '../desk/history.js'
 import { RUNNING, hold, shown } from '../desk/messages.js'
 import { isUnanswered, newest, tablets, unread } from '../desk/receipts.js'
@@ -37,6 +37,7 @@ import { Shell } from './shell.js'
 
 const PROMPT_LENGTH = 60
 const CHART_EVERY_MS = 250
+const HISTORY_WAIT_MS = 500
 const SPARK_MS = 1_800_000
 const SPARK_LEAST_MS = 120_000
 const SPARK_POINTS = 60
@@ -56,6 +57,8 @@ const state = {
   /** @type {number | null} */ cursor: null,
   chartsAt: 0,
   /** @type {number | null} */ chartTimer: null,
+  /** @type {number | null} */ historyTimer: null,
+  clock: UNSET,
   device: '',
   session: '',
   shape: '',
@@ -300,12 +303,19 @@ function drawGuide (now) {
 /** The newest values go into the past with every frame, so that a hidden tab has no holes. */
 function sample () {
   const at = feed.clock.now_ms
+  if (jumped(state.clock, feed.clock)) loadHistorySoon()
+  state.clock = feed.clock
   if (at === 0 || !state.session) return
   for (const [key, reading] of topic(feed.board, 'readings')) history.put(key, at, reading.state === 'ok' || reading.state === 'estimated' ? reading.value : null)
   for (const [sku, row] of topic(feed.board, 'skus')) history.put(`sellable@sku:${sku}`, at, row.sellable ?? null)
 }
 
-/** Fetch what was before the first frame, or while the page was cut off. */
+/** Once for a burst of reasons: the clock of a lead-in leaps with every frame. */
+function loadHistorySoon () {
+  state.historyTimer ??= window.setTimeout(() => { state.historyTimer = null; loadHistory() }, HISTORY_WAIT_MS)
+}
+
+/** Fetch what was before the first frame, while the page was cut off, or where the session's clock leapt over. */
 async function loadHistory () {
   const session = state.session
   if (!session) return

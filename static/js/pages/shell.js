@@ -8,7 +8,7 @@
  * @typedef {{ alert: Alert, room: string, nowMs: number, fix: { text: string } | null, open: string } | null} StripModel
  */
 
-import { isListed, rank } from '../desk/alerts.js'
+import { ageOf, isListed, rank } from '../desk/alerts.js'
 import { sessionNow, wallNow } from '../feed/clock.js'
 import { post } from '../feed/commands.js'
 import { CLOSE_SIGNED_OUT, canSend, linkState } from '../feed/resume.js'
@@ -167,7 +167,10 @@ export class Shell {
     const title = authored(model.alert.title)
     const text = t('shell.said', { room: model.room, title: title.text })
     putAuthored(find(strip, '#strip-text'), { text, lang: title.lang })
-    put(find(strip, '#strip-age'), duration(model.nowMs - model.alert.opened_ms))
+    const back = model.alert.condition === 'ended'
+    attr(strip, 'data-back', back ? '' : null)
+    const lasted = duration(ageOf(model.alert, model.nowMs))
+    put(find(strip, '#strip-age'), back ? t('shell.strip.back', { age: lasted }) : lasted)
     const fix = find(strip, '#strip-fix')
     show(fix, model.fix !== null)
     put(fix, model.fix?.text ?? '')

@@ -5,7 +5,7 @@
  * @typedef {{ prompts: Iterable<Prompt>, deliveries: Iterable<Delivery>, nowMs: number, zone: string, busy: (id: string) => boolean }} AlertsContext
  */
 
-import { messagesOf, promptFor, proposal, rank, stateOf } from '../desk/alerts.js'
+import { ageOf, messagesOf, promptFor, proposal, rank, stateOf } from '../desk/alerts.js'
 import { clock, duration } from '../format.js'
 import { authored, t } from '../words.js'
 import { delivered } from './group.js'
@@ -42,7 +42,7 @@ export function fillAges (list, alerts, nowMs) {
   const rows = list.children
   alerts.forEach((alert, i) => {
     const age = rows[i]?.querySelector('.alert-age')
-    if (age) put(age, duration((alert.ended_ms ?? nowMs) - alert.opened_ms))
+    if (age) put(age, duration(ageOf(alert, nowMs)))
   })
 }
 
@@ -77,7 +77,9 @@ function fillWhy (element, alert) {
   if (element.children.length === 0) element.append(document.createElement('span'), document.createElement('span'))
   fillMarked(element.children[0], `「${said.text ?? ''}」`, shifted(said))
   const counting = (said.marks ?? []).filter((mark) => !mark.exempt)
-  const reasons = [...new Set(counting.map(category)), ...new Set(counting.map((mark) => mark.citation ?? '').filter(Boolean))]
+  const action = authored(alert.action).text // says the law already where the rule's words do
+  const laws = counting.filter((mark) => !(mark.law && action.includes(mark.law))).map((mark) => mark.citation ?? '')
+  const reasons = [...new Set(counting.map(category)), ...new Set(laws.filter((law) => law !== '' && !action.includes(law)))]
   if (said.start_ms != null) reasons.push(t('console.alert.at_code', { at: duration(said.start_ms) }))
   put(element.children[1], ` ${reasons.join(' · ')}`)
 }
