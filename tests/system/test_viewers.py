@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from app.domain.readings import reading_key
 from app.routers.stream import MOST_OF_ONE
 from tests.system.conftest import House
 from tests.system.page import Page, fresh_board
@@ -174,6 +175,25 @@ async def test_a_room_of_another_brand_is_as_if_it_were_not_there(calm: House) -
     await until(lambda: own.hello, "hello")
     assert own.hello.get("session") is None
     await own.close()
+
+
+async def test_a_row_of_the_overview_says_what_the_rooms_console_says(calm: House) -> None:
+    server, keys = calm.server, calm.keys
+    async with server.client(keys.ingest) as feed:
+        assert (await ingest(feed, viewers("o1", 4_321), paid("o1"), speech("o1"))).status_code == 202
+    overview = await Page(server, keys.admin, path="/ws/overview").open()
+    console = await Page(server, keys.admin).open()
+    await overview.shows("the room", "rooms", lambda rows: rows[ROOM]["readings"]["viewers"].get("value") == 4_321)
+    await until(lambda: console.snapshots, "a snapshot")
+    row = overview.topics["rooms"][ROOM]
+    open_alerts = [alert for alert in console.topics["alerts"].values() if alert.get("acked_ms") is None]
+    assert row["session"] == calm.session
+    assert row["listed"] == len(console.topics["alerts"])
+    assert sum(row["counts"].values()) == len(open_alerts)
+    assert row["worst"]["id"] in console.topics["alerts"]
+    assert row["readings"]["gmv"]["value"] == console.topics["readings"][reading_key("gmv", "room", ROOM)]["value"]
+    await overview.close()
+    await console.close()
 
 
 async def test_one_who_opens_too_many_sockets_is_refused_and_the_others_are_not(calm: House) -> None:
