@@ -58,6 +58,9 @@ class SessionHead(Struct, frozen=True, omit_defaults=True, kw_only=True):
     counters: dict[str, int] = field(default_factory=dict)
     """Event kind -> events that had an effect, since the session opened."""
     summary: dict[str, float] = field(default_factory=dict)
+    skus_more: int = 0
+    """SKUs that the board leaves out, and below the alerts that it does."""
+    alerts_more: int = 0
 
 
 class RoomHead(Struct, frozen=True, omit_defaults=True):

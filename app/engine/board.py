@@ -1,19 +1,26 @@
 """Boards: the topics of one session for one audience and clearance, a pure view of the state (DESIGN §7)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from heapq import nsmallest
+from math import inf
 from typing import Any, Final
 
 from msgspec.structs import replace
 
+from app.domain.alerts import Alert
 from app.domain.board import Audience, GapRow, GuideLine, RoomHead, SessionHead, Topic
 from app.domain.people import Clearance
 from app.domain.plan import SessionPlan
 from app.domain.readings import reading_key
+from app.engine.goods import SkuState
+from app.engine.rates import eta_min
 from app.engine.readings import ROOM_METRICS, SESSION_METRICS, Readings
 from app.engine.seconds import Seconds
 from app.engine.state import State
 from app.engine.watch import Watch
 
+MOST_SKUS: Final = 100
+MOST_ALERTS: Final = 100
 HOST_TOPICS: Final[frozenset[Topic]] = frozenset({"session", "rooms", "prompts", "rundown"})
 """All that a host's tablet is told; nothing of money, alerts or comments."""
 
@@ -48,7 +55,7 @@ class Boards:
             return {}
         return self._views[name](audience, clearance)
 
-    def _session(self, audience: Audience, _clearance: Clearance) -> dict[str, Any]:
+    def _session(self, audience: Audience, clearance: Clearance) -> dict[str, Any]:
         state, plan = self._state, self._plan
         head = SessionHead(
             id=state.opened.session,
@@ -75,6 +82,8 @@ class Boards:
                 duplicates=state.duplicates,
                 counters=dict(state.counters),
                 summary=dict(state.summary),
+                skus_more=max(0, len(state.skus) - MOST_SKUS),
+                alerts_more=max(0, len(self._listed(clearance)) - MOST_ALERTS),
             )
         }
 
@@ -99,18 +108,41 @@ class Boards:
         second, seen, fresh = self._seconds.of(at), self._readings.goods_seen(), self._readings.goods_fresh(at)
         return {
             sku.sku: sku.row(second, on_air=state.on_air == sku.sku, orders_seen_ms=seen, fresh=fresh)
-            for sku in state.skus.values()
+            for sku in self._shown_skus(second)
         }
+
+    def _shown_skus(self, second: int) -> Iterable[SkuState]:
+        """Return all SKUs, or of many: the listed first, what is on air, what may run out, what sells most."""
+        state = self._state
+        if len(state.skus) <= MOST_SKUS:
+            return state.skus.values()
+
+        def rank(sku: SkuState) -> tuple[bool, bool, float, float, int, str]:
+            sellable = sku.stock.sellable
+            above = inf if sellable is None else float(sellable - sku.line)
+            eta = eta_min(sellable, sku.sell_rate(second))
+            sold = sku.counts.tallies["paid_units"].total
+            return not sku.listed, sku.sku != state.on_air, min(above, 0.0), inf if eta is None else eta, -sold, sku.sku
+
+        return nsmallest(MOST_SKUS, state.skus.values(), key=rank)
 
     def _lines(self, _audience: Audience, _clearance: Clearance) -> dict[str, Any]:
         return {name: line.row() for name, line in self._state.lines.items()}
 
     def _alerts(self, _audience: Audience, clearance: Clearance) -> dict[str, Any]:
-        return {
-            alert.id: alert
+        listed = self._listed(clearance)
+        if len(listed) > MOST_ALERTS:
+            listed = nsmallest(
+                MOST_ALERTS, listed, key=lambda alert: (not alert.open, alert.severity, -alert.opened_ms, alert.id)
+            )
+        return {alert.id: alert for alert in listed}
+
+    def _listed(self, clearance: Clearance) -> list[Alert]:
+        return [
+            alert
             for alert in self._state.alerts.listed().values()
             if alert.clearance is Clearance.OPEN or clearance is Clearance.RESTRICTED
-        }
+        ]
 
     def _prompts(self, audience: Audience, _clearance: Clearance) -> dict[str, Any]:
         prompts = self._state.prompts.shown()

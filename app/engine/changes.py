@@ -35,7 +35,7 @@ class Changes:
     def alert(self, alert: Alert) -> None:
         self.effects.alerts[alert.id] = alert
         self.effects.urgent = True
-        self.touch("alerts")
+        self.touch("alerts", "session")  # the head counts those that the board leaves out
 
     def prompt(self, prompt: Prompt) -> None:
         self.effects.prompts[prompt.id] = prompt

@@ -111,7 +111,7 @@ class Engine:
         differences = adopt(self._state, self._changes, list(alerts), list(prompts))
         for difference in differences:
             if difference.kind == "alert":
-                self._changes.touch("alerts")
+                self._changes.touch("alerts", "session")
             else:
                 self._changes.touch("prompts")
         return differences

@@ -1,5 +1,7 @@
 """A SKU and a stream line as they stand now."""
 
+from typing import Final
+
 from msgspec import Struct, field
 
 from app.domain.board import LineRow, SkuRow
@@ -9,6 +11,12 @@ from app.engine.counts import SkuCounts
 from app.engine.rates import eta_min, sell_rate
 from app.engine.stock import Stock, stock_line
 from app.engine.sums import bounded
+
+OTHER: Final = "*"
+"""The one row of all unlisted SKUs, or lines, beyond the most that are kept apart."""
+OTHER_NAME: Final = "其他"
+MOST_UNLISTED_SKUS: Final = 500
+MOST_UNLISTED_LINES: Final = 64
 
 
 class SkuState(Struct):
@@ -26,6 +34,11 @@ class SkuState(Struct):
     price: int = 0
     currency: str = "CNY"
     counts: SkuCounts = field(default_factory=SkuCounts)
+
+    @property
+    def worth_judging(self) -> bool:
+        """Return whether rules look at it once it is heard of: not at every name that a source may make up."""
+        return self.listed or self.stock.base_ms is not None or self.counts.tallies["paid_units"].total > 0
 
     @property
     def line(self) -> int:
@@ -84,8 +97,14 @@ def planned_sku(plan: SkuPlan) -> SkuState:
     )
 
 
+def unlisted_sku(sku: str, currency: str) -> SkuState:
+    """Return a SKU that the workspace does not know (未登记商品), or the row of all those beyond the most."""
+    name = OTHER_NAME if sku == OTHER else sku
+    return SkuState(sku=sku, name=name, stock=Stock("platform"), listed=False, currency=currency)
+
+
 class LineState(Struct):
-    """One stream line. `seen_ms`: when it last spoke; None: never."""
+    """One stream line. `seen_ms`: when it last spoke; None: never. All lines beyond the most have but their drops."""
 
     name: str
     room: str
@@ -101,6 +120,8 @@ class LineState(Struct):
         """Take a reading; False when it is older than the last one, whose figures then stand."""
         self.seen_ms = applied_ms
         self.dropped = bounded(self.dropped + health.dropped)
+        if self.name == OTHER:
+            return False
         if occurred_ms < self.occurred_ms:
             return False
         self.occurred_ms = occurred_ms
@@ -113,7 +134,7 @@ class LineState(Struct):
     def row(self) -> LineRow:
         """Return the line as boards show it."""
         return LineRow(
-            name=self.name,
+            name=OTHER_NAME if self.name == OTHER else self.name,
             target_kbps=self.target_kbps,
             bitrate_kbps=self.bitrate_kbps,
             fps=self.fps,

@@ -1,6 +1,6 @@
 """The sources' own alerts: one that fell silent, and one that sent different content under one id (team 技术)."""
 
-from typing import Final
+from typing import Final, Literal
 
 from app.domain.alerts import Evidence
 from app.domain.records import Events
@@ -13,6 +13,7 @@ from app.engine.state import State
 from app.engine.words import words
 
 SILENT: Final = "source-silent"
+CROWD: Final = "unlisted"
 CONFLICT: Final = "source-conflict"
 BUILTIN: Final = "builtin"
 SOURCE: Final = "source|"
@@ -90,6 +91,15 @@ class Health:
     def calm(self, source_id: str, at: int) -> None:
         """No conflict for a while: its alert ends."""
         self._announcer.end(_subject(CONFLICT, self._state.sources[source_id]).key, "clear", at)
+
+    def crowd(self, what: Literal["skus", "lines"], most: int, at: int) -> None:
+        """There are more names than the session keeps apart: said once, and open until its end."""
+        if self._state.state == "ended":
+            return
+        subject = Subject(f"{CROWD}-{what}", BUILTIN, "session", "", {"team": "av"})
+        if self._state.alerts.current(subject.key) is None:
+            report = Report(words(f"unlisted_{what}_title", most=most), {}, words("unlisted_action"), ())
+            self._announcer.enter(subject, "P3", report, at)
 
     def gap(self, span: int) -> None:
         """Time in which nobody took events is no silence."""

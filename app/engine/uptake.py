@@ -11,7 +11,14 @@ from app.domain.records import Chunk, Events
 from app.engine.changes import Changes
 from app.engine.counts import COUNTED_KINDS, RoomCounts
 from app.engine.freshness import FAMILIES
-from app.engine.goods import LineState, SkuState
+from app.engine.goods import (
+    MOST_UNLISTED_LINES,
+    MOST_UNLISTED_SKUS,
+    OTHER,
+    LineState,
+    SkuState,
+    unlisted_sku,
+)
 from app.engine.health import Health
 from app.engine.life import Life
 from app.engine.readings import Readings
@@ -20,7 +27,6 @@ from app.engine.seen import HORIZON_MS, SeenIds
 from app.engine.sources import Source
 from app.engine.spoken import JUDGED_SPEAKERS, Spoken
 from app.engine.state import State
-from app.engine.stock import Stock
 from app.engine.sums import bounded
 from app.engine.watch import Watch
 from app.rules.phrases.matcher import Matcher
@@ -62,6 +68,8 @@ class Uptake:
         self._watch, self._life, self._health, self._matcher, self._changes = watch, life, health, matcher, changes
         self._opens_itself = {room.id for room in plan.rooms if room.opens_itself}
         self._several = len(plan.rooms) > 1
+        self._most_skus = len({sku.sku for sku in plan.skus}) + MOST_UNLISTED_SKUS
+        self._most_lines = sum(len(room.lines) for room in plan.rooms) + MOST_UNLISTED_LINES
         self._seen = SeenIds(state.seen)
         self._fed: dict[str, set[tuple[str, type[Event]]]] = {}
         self._comments: list[tuple[int, ev.CommentEvent, int]] = []
@@ -239,13 +247,15 @@ class Uptake:
 
     def _sku_act(self, event: ev.ClickEvent | ev.CartAddEvent, room: RoomCounts) -> None:
         payload = event.payload
-        name = KIND_NAMES[type(event)]
+        name, sku = KIND_NAMES[type(event)], self._sku(event.payload.sku)
         amount = payload.count
-        if payload.total is not None:
+        if payload.total is not None and sku.sku == OTHER:
+            amount = 0  # running totals of many SKUs have no difference
+        elif payload.total is not None:
             amount = self._source.increase(f"{room.id}|{name}|{payload.sku}", payload.total, event.occurred_ms)
         metric = COUNTED_KINDS[name]
         self._add(room, metric, amount)
-        self._add_sku(self._sku(payload.sku), metric, amount)
+        self._add_sku(sku, metric, amount)
 
     def _add_sku(self, sku: SkuState, metric: str, amount: int) -> None:
         tally = sku.counts.tallies[metric]
@@ -281,15 +291,25 @@ class Uptake:
     # Goods
 
     def _sku(self, sku: str) -> SkuState:
-        """Return a SKU; one that the workspace does not know is kept and listed as 未登记商品."""
-        known = self._state.skus.get(sku)
+        """Return a SKU; one that the workspace does not know is kept as 未登记商品, beyond the most of them as 其他."""
+        skus = self._state.skus
+        known = skus.get(sku)
         if known is None:
-            known = SkuState(sku=sku, name=sku, stock=Stock("platform"), listed=False, currency=self._plan.currency)
-            self._state.skus[sku] = known
-        if not known.judged:
-            known.judged = True
-            self._watch.member("sku", sku)
+            if len(skus) >= self._most_skus:
+                self._health.crowd("skus", MOST_UNLISTED_SKUS, self._applied)
+                sku = OTHER
+            known = skus.get(sku)
+            if known is None:
+                known = skus[sku] = unlisted_sku(sku, self._plan.currency)
+        if known.listed:
+            self._judge(known)
         return known
+
+    def _judge(self, sku: SkuState) -> None:
+        """Let the rules look at a SKU from now on, if they are to."""
+        if not sku.judged and sku.worth_judging and sku.sku != OTHER:
+            sku.judged = True
+            self._watch.member("sku", sku.sku)
 
     def _order(self, event: Any, room: RoomCounts) -> None:
         order: ev.Order = event.payload
@@ -326,24 +346,31 @@ class Uptake:
             foreign[order.currency] = bounded(foreign.get(order.currency, 0) + amount)
         for line in order.lines:
             sku = self._sku(line.sku)
-            sku.stock.pay(event.occurred_ms, line.qty)
+            if sku.sku != OTHER:
+                sku.stock.pay(event.occurred_ms, line.qty)
             if order.currency == sku.currency:
                 sku.counts.paid_amount = bounded(sku.counts.paid_amount + line.amount)
             self._add_sku(sku, "paid_units", line.qty)
-        for name in {line.sku for line in order.lines}:
-            self._add_sku(self._sku(name), "orders", 1)
+            self._judge(sku)
+        for name in {self._sku(line.sku).sku for line in order.lines}:
+            self._add_sku(self._state.skus[name], "orders", 1)
 
     def _stock(self, event: ev.StockEvent, room: RoomCounts) -> None:
         sku = self._sku(event.payload.sku)
-        if sku.stock.read(event.payload, event.occurred_ms):
+        if sku.sku != OTHER and sku.stock.read(event.payload, event.occurred_ms):
+            self._judge(sku)
             self._touched.add(f"sku|{sku.sku}")
 
     def _price(self, event: ev.PriceEvent, room: RoomCounts) -> None:
         sku = self._sku(event.payload.sku)
+        if sku.sku == OTHER:
+            return
         sku.price, sku.currency = event.payload.amount, event.payload.currency
 
     def _listing(self, event: ev.ListingEvent, room: RoomCounts) -> None:
         sku = self._sku(event.payload.sku)
+        if sku.sku == OTHER:
+            return
         sku.on_sale = event.payload.on_sale
         if event.payload.planned is not None:
             sku.planned = event.payload.planned
@@ -383,14 +410,21 @@ class Uptake:
         self._changes.touch("lines")
 
     def _line(self, room: str, name: str) -> LineState:
-        """Return a line by its name; where two rooms have lines of one name, the second goes by its room too."""
+        """Return a line by its name; where two rooms have lines of one name, the second goes by its room too.
+
+        Beyond the most lines that the workspace does not know it is the one of all others.
+        """
         known = self._state.lines.get(name)
         if known is not None and known.room != room:
             name = f"{room}:{name}"
             known = self._state.lines.get(name)
+        if known is None and len(self._state.lines) >= self._most_lines:
+            self._health.crowd("lines", MOST_UNLISTED_LINES, self._applied)
+            name = OTHER
+            known = self._state.lines.get(name)
         if known is None:
             known = self._state.lines[name] = LineState(name=name, room=room)
-        if known.seen_ms is None:
+        if known.seen_ms is None and name != OTHER:
             known.seen_ms = self._applied
             self._watch.member("line", name)
         return known

@@ -26,6 +26,21 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
         "以先到的內容為準；查該來源如何產生編號",
         "The first content stands; check how the source makes its ids",
     ),
+    "unlisted_skus_title": (
+        "未登记商品超过 {most} 个，其余合并为「其他」",
+        "未登記商品超過 {most} 個，其餘合併為「其他」",
+        "More than {most} SKUs that are not registered; the rest are one row “其他”",
+    ),
+    "unlisted_lines_title": (
+        "未登记线路超过 {most} 条，其余合并为「其他」",
+        "未登記線路超過 {most} 條，其餘合併為「其他」",
+        "More than {most} stream lines that are not registered; the rest are one row “其他”",
+    ),
+    "unlisted_action": (
+        "查数据来源发来的商品与线路编号，在工作区登记要用的",
+        "查資料來源送來的商品與線路編號，在工作區登記要用的",
+        "Check the SKU and line ids that the source sends; register those you use in the workspace",
+    ),
     "message_action": ("处置：{action}", "處置：{action}", "Do: {action}"),
     "message_place": ("{brand}｜{session}", "{brand}｜{session}", "{brand} | {session}"),
     "message_severity_P1": ("紧急", "緊急", "Urgent"),

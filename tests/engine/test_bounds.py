@@ -1,0 +1,90 @@
+"""Promises: whatever names a source makes up, a session stays as small and its boards as short as they may be."""
+
+from msgspec.structs import replace
+
+from app.domain import events as ev
+from app.domain.commands import Report
+from app.domain.people import Actor, Clearance, Role
+from app.domain.plan import SkuPlan
+from app.engine.engine import Engine
+from tests.engine.script import PLAN, QUIET, Script, matcher
+
+SYSTEM = Actor("system", "keeper", "keeper", Role.ADMIN)
+
+
+def crowded(number: int = 5_000) -> Script:
+    """Return a session to which a source has sent clicks, orders, prices, listings and stock of made-up SKUs."""
+    script = Script()
+    script.send(1, script.viewers(1, 500), script.click(1, "SKU-1"))
+    for first in range(0, number, 500):
+        names = [f"X-{n}" for n in range(first, first + 500)]
+        script.send(2, *(script.click(2, name) for name in names), *(script.click(2, name, total=9) for name in names))
+        script.send(3, *(script.stock(3, name, available=10, version=1) for name in names[:50]), source="erp")
+        script.send(4, *(script.paid(4, f"o-{name}", 2, name, amount=100) for name in names), source="orders")
+    return script
+
+
+def test_unlisted_skus_beyond_the_most_are_one_row_and_nothing_of_them_is_lost() -> None:
+    script = crowded()
+    state = script.engine._state
+    assert len(state.skus) == 2 + 500 + 1
+    other = state.skus["*"]
+    assert (other.name, other.listed, other.stock.sellable) == ("其他", False, None)
+    assert other.counts.tallies["paid_units"].total == 2 * 4_500
+    assert script.value("paid_units_session") == 2 * 5_000
+    assert {len(source.totals) for source in state.sources.values()} == {0, 500}
+    assert Engine.restore(script.engine.checkpoint(), script.opened, PLAN, script.rules, matcher()).position
+
+
+def test_one_alert_for_the_technicians_says_so_once() -> None:
+    script = crowded(1_500)
+    alert = script.alert("unlisted-skus")
+    assert (alert.severity, alert.labels["team"], alert.count, alert.open) == ("P3", "av", 1, True)
+    assert alert.title["zh-CN"] == "未登记商品超过 500 个，其余合并为「其他」"
+    script.send(5, *(script.stream(5, 4_000.0, f"L{n}", dropped=1) for n in range(200)), source="obs")
+    assert len(script.topic("lines")) == 1 + 64 + 1
+    row = script.topic("lines")["*"]
+    assert (row.name, row.bitrate_kbps, row.dropped) == ("其他", None, 200 - 64)
+    assert script.alert("unlisted-lines").title["en"].startswith("More than 64 stream lines")
+
+
+def test_rules_look_at_an_unlisted_sku_only_when_it_has_a_level_or_was_paid_for() -> None:
+    script = Script()
+    script.send(1, script.viewers(1, 500), *(script.click(1, name) for name in ("SKU-1", "X-1", "X-2", "X-3")))
+
+    def judged() -> set[str]:
+        watched = script.engine._watch._watched.values()
+        return {each.subject.scope_id for each in watched if each.subject.scope == "sku"}
+
+    assert judged() == {"SKU-1"}
+    script.send(2, script.stock(2, "X-1", delta=5))
+    assert judged() == {"SKU-1"}
+    script.send(3, script.stock(3, "X-1", available=5), script.paid(3, "o1", 1, "X-2"))
+    assert judged() == {"SKU-1", "X-1", "X-2"}
+
+
+def test_a_board_has_a_hundred_skus_at_most_and_says_how_many_it_leaves_out() -> None:
+    skus = tuple(
+        SkuPlan(f"P-{n:03}", "p", "p", opening_stock=900, opening_stock_ms=0, stock_line=9) for n in range(150)
+    )
+    script = Script(replace(PLAN, skus=skus, rundown=()), QUIET)
+    on_air = ev.OnAirEvent(room="r1", occurred_ms=script.at(1), id="air", payload=ev.OnAir("P-149"))
+    script.send(
+        1, on_air, script.click(1, "X-1"), script.stock(1, "P-148", available=3), script.paid(1, "o", 5, "P-147")
+    )
+    shown = script.topic("skus")
+    assert list(shown)[:4] == ["P-149", "P-148", "P-147", "P-000"]
+    assert (len(shown), script.topic("session")["head"].skus_more) == (100, 51)
+
+
+def test_a_board_has_a_hundred_alerts_at_most_the_open_and_severe_first() -> None:
+    script = Script(rules=QUIET)
+    for n in range(130):
+        script.order_to(1 + n, Report(f"r{n}", severity="P1" if n % 26 == 0 else "P3"), by=SYSTEM)
+    script.order_to(200, Report("r129", over=True), by=SYSTEM)
+    alerts, head = script.topic("alerts"), script.topic("session")["head"]
+    assert len(alerts) == 100
+    assert [alert.rule for alert in list(alerts.values())[:6]] == ["r104", "r78", "r52", "r26", "r0", "r128"]
+    assert all(alert.open for alert in alerts.values())
+    assert head.alerts_more == len(script.engine._state.alerts.listed()) - 100
+    assert script.topic("session", clearance=Clearance.OPEN)["head"].alerts_more == head.alerts_more
