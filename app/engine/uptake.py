@@ -286,7 +286,7 @@ class Uptake:
             rows.append(row)
         rows.sort(key=lambda row: row.position)
         self._changes.effects.messages.extend(rows)
-        self._state.messages.extend(rows)
+        self._state.messages.extend(rows, self._applied, self._state.rate)
 
     # Goods
 
