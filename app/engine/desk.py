@@ -13,9 +13,12 @@ from app.engine.health import BUILTIN
 from app.engine.life import Life
 from app.engine.prompts import refusal, unread_at
 from app.engine.state import Guide, State
+from app.instants import HOUR
 
 PROMPT: Final = "prompt|"
 DONE: Final = "done"
+OUTCOMES_KEPT_MS: Final = HOUR
+OUTCOMES_KEPT: Final = 2_000
 
 
 class Answer(NamedTuple):
@@ -28,7 +31,7 @@ class Answer(NamedTuple):
 
 
 class Desk:
-    """Carries out commands; a key seen before changes nothing and keeps its first outcome."""
+    """Carries out commands; a key seen within the last hour changes nothing and keeps its first outcome."""
 
     def __init__(self, state: State, plan: SessionPlan, life: Life, announcer: Announcer, changes: Changes) -> None:
         self._state, self._plan, self._life, self._announcer, self._changes = state, plan, life, announcer, changes
@@ -63,7 +66,14 @@ class Desk:
             digest=cmd.digest_of(issued.command, issued.by),
         )
         self._state.outcomes[issued.key] = outcome
+        self._forget(at)
         self._changes.outcome(outcome)
+
+    def _forget(self, at: int) -> None:
+        """Drop the outcomes that are old; whoever issues such a key again is answered from the store."""
+        outcomes = self._state.outcomes
+        while len(outcomes) > OUTCOMES_KEPT or next(iter(outcomes.values())).at_ms <= at - OUTCOMES_KEPT_MS:
+            del outcomes[next(iter(outcomes))]
 
     def _acknowledge(self, command: cmd.AckAlert, issued: Issued, at: int) -> Answer:
         alert = self._state.alerts.alerts.get(command.alert)

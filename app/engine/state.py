@@ -76,6 +76,7 @@ class State(Struct):
     seen: SeenSlices = field(default_factory=SeenSlices)
     keys: SeenKeys = field(default_factory=SeenKeys)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    """Of the last hour; older ones are in the store alone."""
     prompts: PromptBook = field(default_factory=PromptBook)
     messages: MessageBook = field(default_factory=MessageBook)
     history: History = field(default_factory=History)

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from app.domain import events as ev
-from app.domain.commands import Report
+from app.domain.commands import Report, StartSession
 from app.domain.people import Actor, Clearance, Role
 from app.domain.plan import SkuPlan
 from app.engine.engine import Engine
@@ -88,3 +88,36 @@ def test_a_board_has_a_hundred_alerts_at_most_the_open_and_severe_first() -> Non
     assert all(alert.open for alert in alerts.values())
     assert head.alerts_more == len(script.engine._state.alerts.listed()) - 100
     assert script.topic("session", clearance=Clearance.OPEN)["head"].alerts_more == head.alerts_more
+
+
+def test_twenty_comments_a_quarter_second_are_shown_the_marked_first_and_the_next_row_counts_the_rest() -> None:
+    script = Script(rules=QUIET)
+    comments = [script.comment(1, "天冷喝一杯，暖身御寒" if n in (30, 45) else f"好{n}") for n in range(50)]
+    script.send(1, *comments[:35])
+    script.send(1, *comments[35:], script.speech(1, "大家好"))
+    shown = list(script.topic("messages").values())
+    texts = [message.text for message in shown]
+    assert texts == [f"好{n}" for n in range(18)] + ["天冷喝一杯，暖身御寒"] * 2 + ["大家好"]
+    assert sum(message.skipped for message in shown) == 30
+    assert shown[-1].skipped == 4
+    assert len(script.engine.take_effects().messages) == 51, "all of them are kept"
+    script.send(1.25, *(script.comment(1.25, "到") for _ in range(21)))
+    script.send(1.5, script.comment(1.5, "后"))
+    assert [message.text for message in script.topic("messages").values()] == [*texts, *["到"] * 20, "后"]
+    assert script.topic("messages")[f"{script.engine.position:012}"].skipped == 1
+    script.clock(2, 10.0)
+    script.send(10, *(script.comment(10, "快") for _ in range(15)))
+    script.send(12.4, *(script.comment(12.4, "快") for _ in range(15)))
+    assert [message.text for message in script.topic("messages").values()].count("快") == 20
+
+
+def test_outcomes_are_remembered_for_an_hour_and_never_more_than_two_thousand() -> None:
+    script = Script(rules=QUIET)
+    first = script.order_to(1, StartSession(), "first")
+    assert script.order_to(2, StartSession(), "first") == first
+    script.order_to(3_602, StartSession(), "second")
+    assert script.engine.outcome_of("first") is None
+    for n in range(2_000):
+        script.order_to(3_603, StartSession(), f"k{n}")
+    assert script.engine.outcome_of("second") is None
+    assert len(script.engine._state.outcomes) == 2_000
