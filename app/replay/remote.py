@@ -110,8 +110,15 @@ class HttpRemote:
 
     async def alerts(self, session: str) -> list[Told]:
         """Return every alert of the session, oldest first."""
-        response, _ = await self._ask("GET", f"/api/sessions/{session}/alerts")
-        return msgspec.convert(response.json()["rows"], list[Told])
+        rows: list[Told] = []
+        cursor: dict[str, str] = {}
+        while True:
+            response, _ = await self._ask("GET", f"/api/sessions/{session}/alerts", params=cursor)
+            page = response.json()
+            rows += msgspec.convert(page["rows"], list[Told])
+            if page.get("next") is None:
+                return rows
+            cursor = {"cursor": page["next"]}
 
     async def board(self, session: str) -> Board:
         """Look at the session's board once."""

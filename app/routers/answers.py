@@ -64,19 +64,28 @@ def page_of(rows: list[Any], most: int, cursor: Any) -> dict[str, Any]:
     return {"rows": rows, "next": encode_cursor(cursor) if len(rows) == most else None}
 
 
-def encode_cursor(place: int) -> str:
-    """Return an opaque word for a place in a list."""
-    return base64.urlsafe_b64encode(f"v1:{place}".encode()).decode().rstrip("=")
+def encode_cursor(place: int, name: str = "") -> str:
+    """Return an opaque word for a place in a list; `name`: of the row, where several may have one place."""
+    text = f"v1:{place}:{name}" if name else f"v1:{place}"
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str | None) -> int | None:
     """Return the place; None without a cursor. Raises BadCursor."""
-    if cursor is None:
-        return None
+    return None if cursor is None else _decoded(cursor, named=False)[0]
+
+
+def decode_named_cursor(cursor: str | None) -> tuple[int, str] | None:
+    """Return the place and the row's name; None without a cursor. Raises BadCursor."""
+    return None if cursor is None else _decoded(cursor, named=True)
+
+
+def _decoded(cursor: str, *, named: bool) -> tuple[int, str]:
     try:
-        version, _, place = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(":")
-        if version == "v1" and 0 <= int(place) < 2**63:
-            return int(place)
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        version, place, *name = text.split(":", 2)
+        if version == "v1" and 0 <= int(place) < 2**63 and bool(name) is named and text.isprintable():
+            return int(place), name[0] if name else ""
     except ValueError:
         pass
     raise BadCursor("this cursor is not of this list")

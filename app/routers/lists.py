@@ -1,27 +1,32 @@
 """What a session has to show, as lists: alerts, prompts, messages, deliveries, and its history."""
 
+import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Literal
 
+import msgspec
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from app.access.principal import Principal
 from app.domain.alerts import Alert
 from app.domain.people import Clearance
-from app.domain.readings import MinuteRow
+from app.domain.readings import MinuteRow, Scope
 from app.errors import NotFound
-from app.routers.answers import MOST, PAGE, decode_cursor, json, page_of
+from app.instants import MINUTE
+from app.routers.answers import MOST, PAGE, decode_cursor, decode_named_cursor, encode_cursor, json, page_of
 from app.routers.deps import ReaderDep, RuntimeDep, SessionDep
 from app.routers.fields import Id, Seen
 from app.store import alerts, deliveries, messages, prompts
-from app.store.series import series_of
+from app.store.series import Packed, newest_of
 
 router = APIRouter(prefix="/api/sessions/{session_id}", tags=["sessions"])
 Cursor = Annotated[str | None, Query(max_length=64)]
 Limit = Annotated[int, Query(ge=1, le=MOST)]
+LongCursor = Annotated[str | None, Query(max_length=256)]
 METRICS = 24
+MINUTES = 12_000
 
 
 def _may_see(principal: Principal, alert: Alert) -> bool:
@@ -29,10 +34,21 @@ def _may_see(principal: Principal, alert: Alert) -> bool:
 
 
 @router.get("/alerts")
-async def listed_alerts(session: SessionDep, reader: ReaderDep, runtime: RuntimeDep, listed: bool = False) -> Response:
+async def listed_alerts(
+    session: SessionDep,
+    reader: ReaderDep,
+    runtime: RuntimeDep,
+    listed: bool = False,
+    cursor: LongCursor = None,
+    limit: Limit = MOST,
+) -> Response:
     """List alerts, oldest first; `listed`: without those that ended and were acknowledged."""
-    found = await runtime.store.read(partial(alerts.of_session, session_no=session.no, listed=listed))
-    return json({"rows": [alert for alert in found if _may_see(reader, alert)]})
+    after = decode_named_cursor(cursor)
+    found = await runtime.store.read(
+        partial(alerts.page, session_no=session.no, most=limit, listed=listed, after=after)
+    )
+    last = encode_cursor(found[-1].opened_ms, found[-1].id) if len(found) == limit else None
+    return json({"rows": [alert for alert in found if _may_see(reader, alert)], "next": last})
 
 
 @router.get("/alerts/{alert_id}")
@@ -47,9 +63,13 @@ async def one_alert(session: SessionDep, alert_id: Id, reader: ReaderDep, runtim
 
 
 @router.get("/prompts")
-async def listed_prompts(session: SessionDep, _: ReaderDep, runtime: RuntimeDep) -> Response:
-    """List prompts with each tablet's receipts, oldest first."""
-    return json({"rows": await runtime.store.read(partial(prompts.of_session, session_no=session.no, most=MOST))})
+async def listed_prompts(
+    session: SessionDep, _: ReaderDep, runtime: RuntimeDep, cursor: Cursor = None, limit: Limit = MOST
+) -> Response:
+    """List the newest prompts with each tablet's receipts, oldest of them first; `next` leads to older ones."""
+    before = decode_cursor(cursor)
+    found = await runtime.store.read(partial(prompts.of_session, session_no=session.no, most=limit, before=before))
+    return json(page_of(found, limit, found[0].n if found else 0))
 
 
 @router.get("/messages")
@@ -96,17 +116,40 @@ async def history(
     metric: Annotated[list[str], Query(min_length=1, max_length=METRICS)],
     from_ms: Annotated[int | None, Query(ge=0, le=10**14)] = None,
     to_ms: Annotated[int | None, Query(ge=0, le=10**14)] = None,
+    scope: Scope | None = None,
+    scope_id: Id | None = None,
 ) -> Response:
-    """Return metrics by the minute, sixty values each, unknown ones null: every scope that has them."""
+    """Return metrics by the minute, sixty values each, unknown ones null: every scope that has them, or one.
+
+    At most 12,000 minutes, the newest; `before_ms` says where older ones begin: ask again with it as `to_ms`.
+    """
     wanted = frozenset(metric)
-    stored = await runtime.store.read(
-        partial(series_of, session_no=session.no, metrics=sorted(wanted), start_ms=from_ms, end_ms=to_ms)
+    stored, before = await runtime.store.read(
+        partial(
+            newest_of,
+            session_no=session.no,
+            metrics=sorted(wanted),
+            most=MINUTES,
+            scope=scope,
+            scope_id=scope_id,
+            start_ms=from_ms,
+            end_ms=to_ms,
+        )
     )
-    tail = [row for row in runtime.series_tail(session.id) if row.metric in wanted]
-    return json({"rows": with_tail(stored, tail)})
+    tail = [
+        row
+        for row in runtime.series_tail(session.id)
+        if row.metric in wanted
+        and scope in (None, row.scope)
+        and scope_id in (None, row.scope_id)
+        and (from_ms is None or row.minute_ms > from_ms - MINUTE)
+        and (to_ms is None or row.minute_ms < to_ms)
+    ]
+    return Response(await asyncio.to_thread(_history, stored, tail, before), media_type="application/json")
 
 
-def with_tail(stored: Sequence[MinuteRow], tail: Sequence[MinuteRow]) -> list[MinuteRow]:
-    """Return the stored minutes, with those that are newer in memory in their place."""
-    newest = {(row.metric, row.scope, row.scope_id, row.minute_ms): row for row in (*stored, *tail)}
-    return list(newest.values())
+def _history(stored: Sequence[Packed], tail: Sequence[MinuteRow], before: int | None) -> bytes:
+    """Encode the stored minutes, with those that are newer in memory in their place; megabytes, so in a thread."""
+    rows = {row[:4]: row.unpacked() for row in stored}
+    rows |= {(row.metric, row.scope, row.scope_id, row.minute_ms): row for row in tail}
+    return msgspec.json.encode({"rows": list(rows.values()), "before_ms": before})

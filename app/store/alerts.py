@@ -1,7 +1,7 @@
 """Alerts as they stand, and every version of them that was committed."""
 
 import msgspec
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, or_, select, tuple_
 
 from app.domain.alerts import Alert
 from app.errors import NotFound
@@ -17,6 +17,19 @@ def of_session(conn: Connection, session_no: int, *, listed: bool = False) -> li
     if listed:
         query = query.where(or_(table.c.condition != "ended", table.c.acked_ms.is_(None)))
     return [_alert.decode(body) for body in conn.scalars(query)]
+
+
+def page(
+    conn: Connection, session_no: int, *, most: int, listed: bool = False, after: tuple[int, str] | None = None
+) -> list[Alert]:
+    """Return the next `most` alerts, oldest first; `after`: when the last one of the page before opened, and its id."""
+    table = tables.alerts
+    query = select(table.c.body).where(table.c.session_no == session_no).order_by(table.c.opened_ms, table.c.id)
+    if listed:
+        query = query.where(or_(table.c.condition != "ended", table.c.acked_ms.is_(None)))
+    if after is not None:
+        query = query.where(tuple_(table.c.opened_ms, table.c.id) > after)
+    return [_alert.decode(body) for body in conn.scalars(query.limit(most))]
 
 
 def alert(conn: Connection, session_no: int, alert_id: str) -> Alert:

@@ -2,15 +2,19 @@
 
 from typing import Any
 
+import httpx2
 import msgspec
 import pytest
+from sqlalchemy import Connection
 
 from app.domain.alerts import Alert
 from app.domain.commands import Command, Outcome
 from app.domain.effects import MessageRow
-from app.domain.people import Actor, Clearance, Role
+from app.domain.people import SYSTEM, Actor, Clearance, Role
+from app.domain.prompts import Prompt
 from app.domain.readings import MinuteRow
 from app.intake.desk import Desk
+from app.routers.lists import MINUTES
 from app.store import tables
 from app.store.messages import message_row
 from app.store.series import reading_row
@@ -249,6 +253,76 @@ async def test_history_joins_what_is_stored_with_the_minute_that_is_not(web: Web
     both = (await reader.get(f"{path}?metric=viewers&metric=gmv&from_ms=60000&to_ms=120000")).json()["rows"]
     assert [(row["metric"], row["minute_ms"]) for row in both if row["minute_ms"] < 120_000] == [("viewers", 60_000)]
     assert (await reader.get(path)).status_code == 422
+    assert (await reader.get(f"{path}?metric=viewers&scope=sku")).json()["rows"] == []
+    assert len((await reader.get(f"{path}?metric=viewers&scope=session&to_ms=60000")).json()["rows"]) == 1
+
+
+async def test_a_long_history_comes_in_parts_of_whole_minutes(web: Web) -> None:
+    reader, session = await web.person(Role.VIEWER), await web.open_session()
+    no = (await web.house.directory.find(session)).no
+    minutes = [
+        reading_row(no, MinuteRow("sellable", "sku", f"sku-{n}", at * 60_000, (1.0,) * 60))
+        for n in range(70)
+        for at in range(300)
+    ]
+    await web.house.store.write(lambda conn: insert_rows(conn, tables.readings, minutes))
+    parts, path = [], f"/api/sessions/{session}/series?metric=sellable"
+    asked: str | None = path
+    while asked is not None:
+        answer = (await reader.get(asked)).json()
+        assert len(answer["rows"]) <= MINUTES
+        parts.append([(row["scope_id"], row["minute_ms"]) for row in answer["rows"]])
+        asked = None if answer["before_ms"] is None else f"{path}&to_ms={answer['before_ms']}"
+    rows = [row for part in parts for row in part]
+    assert len(parts) == 2
+    assert len(rows) == len(set(rows)) == 70 * 300
+    assert min(parts[0], key=lambda row: row[1])[1] > max(parts[1], key=lambda row: row[1])[1]
+
+
+async def test_alerts_and_prompts_come_in_pages_that_miss_and_repeat_none(web: Web) -> None:
+    reader, session = await web.person(Role.LEGAL), await web.open_session()
+    no = (await web.house.directory.find(session)).no
+    alerts = [
+        Alert(
+            id=f"a-{n}", rule="r", rule_version="1", scope="session", scope_id="", labels={}, severity="P1",
+            condition="firing", opened_ms=n // 3, changed_ms=1, version=1, title={"zh-CN": "好"},
+        )
+        for n in range(10)
+    ]  # fmt: skip
+    words = {"zh-CN": "好"}
+    prompts = [Prompt(id=f"p-{n}", n=n, text=words, level="normal", by=SYSTEM, sent_ms=n) for n in range(1, 11)]
+
+    def fill(conn: Connection) -> None:
+        for alert in alerts:
+            body = msgspec.json.encode(alert).decode()
+            row = (alert.id, no, "r", "P1", "firing", alert.opened_ms, None, None, 1, body)
+            insert_rows(conn, tables.alerts, [row])
+        for prompt in prompts:
+            body = msgspec.json.encode(prompt).decode()
+            insert_rows(conn, tables.prompts, [(prompt.id, no, prompt.n, "sent", prompt.n, 1, body)])
+
+    await web.house.store.write(fill)
+    at = f"/api/sessions/{session}"
+    assert [row for page in await pages(reader, f"{at}/alerts", 4) for row in page] == [f"a-{n}" for n in range(10)]
+    assert await pages(reader, f"{at}/prompts", 4) == [
+        ["p-7", "p-8", "p-9", "p-10"],
+        ["p-3", "p-4", "p-5", "p-6"],
+        ["p-1", "p-2"],
+    ]
+    of_prompts = (await reader.get(f"{at}/prompts?limit=1")).json()["next"]
+    for cursor in (of_prompts, "x", "djE6MQ"):
+        assert (await reader.get(f"{at}/alerts?cursor={cursor}")).json()["code"] == "bad_cursor"
+
+
+async def pages(reader: httpx2.AsyncClient, path: str, limit: int) -> list[list[str]]:
+    """Return the ids of every page of a list."""
+    found, cursor = [], ""
+    while True:
+        page = (await reader.get(f"{path}?limit={limit}{cursor}")).json()
+        found.append([row["id"] for row in page["rows"]])
+        if page["next"] is None:
+            return found
+        cursor = f"&cursor={page['next']}"
 
 
 async def test_readiness_says_why_not(web: Web) -> None:
