@@ -87,6 +87,8 @@ class RoomCard(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     The session's clock reads clock_session_ms + rate x (wall now - clock_wall_ms): a row changes only when something
     did. `worst`: the worst listed alert; readings by metric: viewers, gmv, interaction_rate_5m, comments_60s.
+    `with_room`: a session over several rooms has its alerts on the leading room's row, and the others name that room.
+    `tablets` are real ones that are connected, `simulated` the sample's own.
     """
 
     room: str
@@ -108,3 +110,5 @@ class RoomCard(Struct, frozen=True, omit_defaults=True, kw_only=True):
     counts: dict[str, int] = field(default_factory=dict)
     readings: dict[str, Any] = field(default_factory=dict)
     tablets: int = 0
+    simulated: int = 0
+    with_room: str = ""

@@ -188,6 +188,8 @@ export interface SessionHead {
   duplicates?: number
   counters?: { [key: string]: number }
   summary?: { [key: string]: number }
+  skus_more?: number
+  alerts_more?: number
 }
 
 export interface RoomHead {
@@ -282,6 +284,7 @@ export interface Outcome {
   subject?: string
   found?: number | null
   detail?: string
+  digest?: string
 }
 
 export interface SessionChange {
@@ -310,6 +313,8 @@ export interface RoomCard {
   counts?: { [key: string]: number }
   readings?: { [key: string]: any }
   tablets?: number
+  simulated?: number
+  with_room?: string
 }
 
 export interface Changed {

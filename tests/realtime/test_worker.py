@@ -80,7 +80,9 @@ def online(n: int, count: int) -> ViewersEvent:
 
 
 @asynccontextmanager
-async def house(folder: Path, clock: ManualClock | None = None, *, fresh: bool = True) -> AsyncIterator[House]:
+async def house(
+    folder: Path, clock: ManualClock | None = None, *, fresh: bool = True, plan: SessionPlan = PLAN
+) -> AsyncIterator[House]:
     """A worker over a real SQLite file; stopped cleanly when left."""
     url = f"sqlite:///{folder / 'c.sqlite3'}"
     clock = clock or ManualClock(START)
@@ -90,7 +92,7 @@ async def house(folder: Path, clock: ManualClock | None = None, *, fresh: bool =
     if fresh:
         opening = Opening(
             id="s1",
-            plan=PLAN,
+            plan=plan,
             rules=shipped_rules().body(),
             lexicon=shipped_text().encode(),
             build="test",

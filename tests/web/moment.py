@@ -528,7 +528,9 @@ def _cards(now: int, wall: int) -> Iterator[RoomCard]:
                 "interaction_rate_5m": Reading("interaction_rate_5m", "session", "", rate, "ok", **seen),
                 "comments_60s": Reading("comments_60s", "session", "", comments, "ok", **seen),
             },
-            tablets=0 if number == 6 else 1,
+            tablets=0 if number in (0, 6) else 1,
+            simulated=int(number == 0),
+            with_room=plan[2][0] if number == 3 else "",
         )
     yield RoomCard(room="room-11", name="北岸咖啡 · 抖音", platform="douyin", brand="b")
     yield RoomCard(room="room-12", name="二号机位测试", platform="douyin", brand="b")

@@ -5,7 +5,8 @@
 import { topic } from '../feed/board.js'
 import { wallNow } from '../feed/clock.js'
 import { History, readingKey, thinned } from '../desk/history.js'
-import { byUrgency, heldOrder, isAcked, isOn, worstOf } from '../desk/rooms.js'
+import { METRICS, byUrgency, heldOrder, isAcked, isOn, worstOf } from '../desk/rooms.js'
+import { clock } from '../format.js'
 import { Feed } from '../feed/socket.js'
 import { readBoot } from '../boot.js'
 import { t } from '../words.js'
@@ -13,11 +14,14 @@ import { attr, find, put, show } from '../views/dom.js'
 import { fillRail, fillRooms } from '../views/rooms.js'
 import { Shell } from './shell.js'
 
-/** @import { Alert, RoomCard } from '../../types/frames.js' */
+/** @import { Alert, Reading, RoomCard } from '../../types/frames.js' */
 
+/** The zone that the server leaves out. */
+const SHANGHAI = 'Asia/Shanghai'
 const SPARK_MS = 1_800_000
 const SPARK_LEAST_MS = 120_000
 const SPARK_POINTS = 80
+const SERIES = METRICS.map((metric) => `metric=${metric}`).join('&')
 const ORDER = 'cueroom.order'
 
 const boot = readBoot()
@@ -64,7 +68,10 @@ function draw () {
   state.order = heldOrder(state.order, all, Date.now())
   const place = new Map(state.order.ids.map((id, i) => [id, i]))
   const ordered = state.worstFirst ? [...all].sort((a, b) => (place.get(a.room) ?? 0) - (place.get(b.room) ?? 0)) : all
-  fillRooms(find(document, '#rooms'), ordered, { nowOf, numberOf: (card) => numbers.get(card.room) ?? 0, curve, acts: shell.acts })
+  const list = find(document, '#rooms')
+  fillRooms(list, ordered.map(withLast), { nowOf, numberOf: (card) => numbers.get(card.room) ?? 0, curve, acts: shell.acts })
+  ordered.forEach((card, i) => fillSession(/** @type {Element} */ (list.children[i]), card))
+  fillDemo(all.find((card) => card.kind === 'demo' && isOn(card) && !card.with_room))
   const alarmed = byUrgency(all).filter((card) => isOn(card) && worstOf(card))
   fillRail(find(document, '#rail'), alarmed, nowOf)
   show(find(document, '#rail-none'), alarmed.length === 0)
@@ -76,10 +83,52 @@ function draw () {
   drawShell(all, alarmed)
 }
 
+/** @param {RoomCard} card @returns {RoomCard} with the last known value where a reading has stopped */
+function withLast (card) {
+  const past = pastOf(card)
+  if (!past) return card
+  const readings = Object.entries(card.readings ?? {}).map(([metric, row]) => {
+    const reading = /** @type {Reading} */ (row)
+    const stopped = reading.value == null && reading.state === 'unknown' && reading.seen_ms != null
+    return [metric, stopped ? { ...reading, value: past.last(keyOf(reading)) } : reading]
+  })
+  return { ...card, readings: Object.fromEntries(readings) }
+}
+
+/** @param {Element} row @param {RoomCard} card  what a tile says of the session it shares, and of a drill's own clock and tablet */
+function fillSession (row, card) {
+  const drill = isOn(card) && (card.kind ?? 'live') !== 'live'
+  put(find(row, '.room-clock'), drill ? clock(nowOf(card), card.zone ?? SHANGHAI) : '')
+  show(find(row, '.room-with'), Boolean(card.with_room) && isOn(card))
+  put(find(row, '.room-with'), card.with_room ? t('overview.with', { room: card.with_room }) : '')
+  const foot = find(row, '.room-link')
+  if (!card.tablets && card.simulated) put(foot, (foot.textContent ?? '').replace(t('overview.tablet.none'), t('overview.tablet.simulated')))
+}
+
+/** @param {RoomCard | undefined} card  of the drill that plays */
+function fillDemo (card) {
+  const link = find(document, '#over-demo')
+  show(link, card !== undefined)
+  if (!card) return
+  put(link, t('overview.demo', { room: card.name }))
+  attr(link, 'href', `/rooms/${encodeURIComponent(card.room)}`)
+}
+
+/** @param {Reading} reading @returns {string} */
+function keyOf (reading) {
+  return readingKey(reading.metric, reading.scope, reading.scope_id)
+}
+
+/** @param {RoomCard} card @returns {History | null} */
+function pastOf (card) {
+  const past = state.pasts.get(card.room)
+  return past && past.session === card.session ? past.history : null
+}
+
 /** @param {RoomCard[]} all @param {RoomCard[]} alarmed */
 function drawShell (all, alarmed) {
   const sum = (/** @type {string} */ p) => all.reduce((n, card) => n + (isOn(card) ? card.counts?.[p] ?? 0 : 0), 0)
-  shell.useZone(all[0]?.zone ?? zone)
+  shell.useZone(all[0] ? all[0].zone ?? SHANGHAI : zone)
   shell.setCounts([sum('P1'), sum('P2'), sum('P3')])
   const waiting = alarmed.filter((card) => { const worst = worstOf(card); return worst && !isAcked(worst) })
   shell.heed(waiting.map((card) => /** @type {Alert} */ (worstOf(card))))
@@ -90,12 +139,12 @@ function drawShell (all, alarmed) {
 
 /** @param {RoomCard} card @returns {Float64Array} viewers of the last half hour */
 function curve (card) {
-  const past = state.pasts.get(card.room)
+  const past = pastOf(card)
   const now = nowOf(card)
   const reading = card.readings?.viewers
   if (!past || !reading) return new Float64Array(0)
   const from = Math.max(now - SPARK_MS, Math.min(card.started_ms ?? 0, now - SPARK_LEAST_MS))
-  return thinned(past.history.span(readingKey('viewers', reading.scope, reading.scope_id), from, now), SPARK_POINTS)
+  return thinned(past.span(keyOf(reading), from, now), SPARK_POINTS)
 }
 
 function sample () {
@@ -107,15 +156,17 @@ function sample () {
       state.pasts.set(card.room, past)
       load(card, past.history)
     }
-    const reading = card.readings?.viewers
-    if (reading) past.history.put(readingKey('viewers', reading.scope, reading.scope_id), nowOf(card), reading.state === 'ok' ? reading.value : null)
+    for (const metric of METRICS) {
+      const reading = card.readings?.[metric]
+      if (reading) past.history.put(keyOf(reading), nowOf(card), reading.state === 'ok' ? reading.value : null)
+    }
   }
 }
 
 /** @param {RoomCard} card @param {History} history */
 async function load (card, history) {
   const from = nowOf(card) - SPARK_MS
-  const response = await fetch(`/api/sessions/${encodeURIComponent(card.session ?? '')}/series?metric=viewers&from_ms=${from}`, { credentials: 'same-origin' }).catch(() => null)
+  const response = await fetch(`/api/sessions/${encodeURIComponent(card.session ?? '')}/series?${SERIES}&from_ms=${from}`, { credentials: 'same-origin' }).catch(() => null)
   if (!response?.ok) return
   history.load((await response.json()).rows)
   redraw()

@@ -1,0 +1,66 @@
+"""Promise: the overview has each alert once, on the leading room's row, and counts real tablets only."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from app.domain.board import DeviceRow
+from app.domain.events import Speech, SpeechEvent
+from app.domain.frames import RoomCard
+from app.domain.people import Clearance
+from app.domain.plan import RoomPlan
+from app.domain.workspace import Room
+from app.realtime.overview import EVERY_BRAND, Overview, overview_view
+from tests.realtime.test_worker import PLAN, START, House, house
+
+LEADING = Room(id="r", brand="b", name="1号间", platform="douyin")
+MIRROR = Room(id="m", brand="b", name="1号间 视频号", platform="shipinhao")
+OTHER = Room(id="x", brand="b", name="2号间", platform="douyin")
+TWO_ROOMS = msgspec.structs.replace(PLAN, rooms=(RoomPlan("r", "R", "douyin"), RoomPlan("m", "M", "shipinhao")))
+
+
+def cards(home: House, rooms: Iterable[Room]) -> dict[str, RoomCard]:
+    overview = Overview(
+        EVERY_BRAND,
+        epoch=1,
+        rooms=lambda: rooms,
+        session_of=lambda room: "s1" if room in ("r", "m") else None,
+        live=home.worker.sessions.get,
+    )
+    return dict(overview.topic("rooms", overview_view(EVERY_BRAND, Clearance.RESTRICTED)))
+
+
+async def forbidden(home: House) -> None:
+    home.clock.advance(1_000)
+    speech = Speech("天冷喝一杯，暖身御寒嘛", 0, 900)
+    await home.send(SpeechEvent(room="r", occurred_ms=START + 500, id="s-1", payload=speech))
+
+
+async def test_an_alert_of_two_rooms_is_counted_once_and_the_mirror_names_the_leading_room(tmp_path: Path) -> None:
+    async with house(tmp_path, plan=TWO_ROOMS) as home:
+        await forbidden(home)
+        shown = cards(home, (MIRROR, LEADING, OTHER))
+    assert (shown["r"].listed, shown["r"].counts, shown["r"].with_room) == (1, {"P1": 1}, "")
+    assert shown["r"].worst is not None
+    assert (shown["m"].listed, shown["m"].counts, shown["m"].worst) == (0, {}, None)
+    assert (shown["m"].session, shown["m"].with_room) == ("s1", "1号间")
+    assert shown["x"].with_room == ""
+
+
+async def test_who_does_not_see_the_leading_room_still_sees_its_alerts(tmp_path: Path) -> None:
+    async with house(tmp_path, plan=TWO_ROOMS) as home:
+        await forbidden(home)
+        shown = cards(home, (MIRROR,))
+    assert (shown["m"].listed, shown["m"].with_room) == (1, "")
+
+
+async def test_a_simulated_tablet_is_not_counted_as_one(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await forbidden(home)
+        live = home.worker.sessions["s1"]
+        live.overlay.device(DeviceRow("t1", "模拟平板", True, START, simulated=True))
+        live.overlay.device(DeviceRow("t2", "平板 A", True, START))
+        live.overlay.device(DeviceRow("t3", "平板 B", False, START))
+        card = cards(home, (LEADING,))["r"]
+    assert (card.tablets, card.simulated) == (1, 1)
