@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
-from app.domain.board import HealthRow, Message
+from app.domain.board import DeviceRow, HealthRow, Message
 from app.domain.frames import Changed
 from app.domain.people import Role
 from scripts import frame_types
@@ -306,6 +306,39 @@ def test_a_tablet_is_paired_by_code_and_picture(stage: Stage, console: Page, com
     assert complaints == []
 
 
+def test_the_pairing_closes_when_a_tablet_joins(stage: Stage, console: Page) -> None:
+    console.locator("#pair").click()
+    expect(console.locator("#pair-dialog")).to_be_visible()
+    stage.change(devices=Changed({"d-b": DeviceRow("d-b", "平板 B", True, stage.house.console.wall)}))
+    expect(console.locator("#pair-dialog")).to_be_hidden()
+    expect(console.locator("#toasts")).to_contain_text("平板 B 已配对")
+    expect(console.locator("#device")).to_have_value("d-b")
+
+
+def test_a_tablet_that_went_away_stays_in_view(stage: Stage, console: Page) -> None:
+    expect(console.locator("#device-state")).to_contain_text("在线")
+    simulated = DeviceRow("d-s", "模拟平板", True, stage.house.console.wall, simulated=True)
+    stage.change(devices=Changed({"d-s": simulated}, gone=["d-a"]))
+    expect(console.locator("#device")).to_have_value("d-a")
+    expect(console.locator("#device-state")).to_contain_text("离线")
+
+
+def test_a_host_who_needs_something_is_loud_until_answered(stage: Stage, console: Page) -> None:
+    prompt = stage.house.console.board["prompts"]["p-2"]
+    expect(console.locator("#receipts-of")).to_have_text("「礼盒库存紧张，先讲单瓶装」")
+    word = msgspec.structs.replace(prompt.receipts[0], word="help")
+    stage.change(prompts=Changed({"p-2": msgspec.structs.replace(prompt, receipts=(word,))}))
+    expect(console.locator("#call")).to_contain_text("需要帮助 · 平板 A")
+    expect(console.locator('[data-to="host"] .pri')).to_have_attribute("data-p", "2")
+    console.locator("#call-ok").click()
+    expect(console.locator("#call")).to_be_hidden()
+    again = msgspec.structs.replace(word, word="out_of_stock")
+    stage.change(prompts=Changed({"p-2": msgspec.structs.replace(prompt, receipts=(again,))}))
+    expect(console.locator("#call")).to_contain_text("缺货 · 平板 A")
+    console.locator("#quick button").first.click()
+    expect(console.locator("#call")).to_be_hidden()
+
+
 def test_who_only_reads_is_shown_no_button_that_acts(stage: Stage, page: Page) -> None:
     stage.house.role = Role.VIEWER
     page.goto(stage.url + CONSOLE)
@@ -349,6 +382,37 @@ def test_the_overview_says_which_room_why_and_since_when(stage: Stage, page: Pag
     page.locator("#rooms .room-start:visible").first.click()
     assert last_command(stage, page)["body"] == {"room": "room-11"}
     assert complaints == []
+
+
+def test_a_drill_has_its_own_clock_a_simulated_tablet_and_a_way_in(stage: Stage, page: Page) -> None:
+    page.goto(stage.url + OVERVIEW)
+    drill = page.locator("#rooms > li").nth(0)
+    expect(drill.locator(".room-clock")).to_have_text(re.compile(r"^20:3\d:\d\d$"))
+    expect(drill.locator(".room-link")).to_have_text(re.compile("^模拟平板 · 另有 3 条告警$"))
+    expect(page.locator("#rooms > li").nth(2).locator(".room-clock")).to_have_text("")
+    expect(page.locator("#over-demo")).to_have_text("演练中：打开「青坛酱酒 · 抖音」")
+    page.locator("#over-demo").click()
+    expect(page).to_have_url(stage.url + CONSOLE)
+
+
+def test_a_room_of_a_shared_session_names_the_leading_one(stage: Stage, page: Page) -> None:
+    page.goto(stage.url + OVERVIEW)
+    rooms = page.locator("#rooms > li")
+    expect(rooms.nth(3).locator(".room-with")).to_have_text("与「安禾粮油 · 抖音」同场")
+    expect(rooms.nth(3).locator(".room-worst .pri")).to_be_hidden()
+    expect(rooms.nth(2).locator(".room-with")).to_be_hidden()
+
+
+def test_a_number_that_stopped_stays_hatched(stage: Stage, page: Page) -> None:
+    page.goto(stage.url + OVERVIEW)
+    money = page.locator('#rooms > li:nth-child(3) [data-metric="gmv"]')
+    expect(money).to_have_text("8.41万")
+    card = stage.house.overview.board["rooms"]["room-3"]
+    gone = msgspec.structs.replace(card.readings["gmv"], value=None, state="unknown", seen_ms=moment.NOW - 90_000)
+    card = msgspec.structs.replace(card, readings=card.readings | {"gmv": gone})
+    stage.do(stage.house.overview.change, {"rooms": Changed({"room-3": card})})
+    expect(money).to_have_attribute("data-state", "stale")
+    expect(money).to_have_text("8.41万")
 
 
 @pytest.mark.parametrize("path", [CONSOLE, OVERVIEW])

@@ -4,6 +4,7 @@
  * @import { DeviceRow, Prompt, PromptReceipt } from '../../types/frames.js'
  * @typedef {{ shown: number | null, seen: number | null, done: number | null, waiting: number, word: string, device: string }} Receipt
  *   milliseconds since it was sent; `waiting`: since then without the next receipt
+ * @typedef {{ key: string, word: string, device: string, at: number, prompt: Prompt }} Call  a host who needs something
  */
 
 /** @param {Prompt} prompt @param {PromptReceipt} receipt @param {number} nowMs @returns {Receipt} */
@@ -43,6 +44,32 @@ export function isUnanswered (prompt) {
 /** @param {Iterable<Prompt>} prompts @returns {Prompt[]} cards nobody has read in their time, oldest first */
 export function unread (prompts) {
   return [...prompts].filter((prompt) => prompt.unread && isUnanswered(prompt)).sort((a, b) => a.n - b.n)
+}
+
+/** @param {readonly Prompt[]} prompts @returns {Call[]} every 需要帮助, 缺货, 重复一遍, at the instant of its receipt */
+export function callsOf (prompts) {
+  return prompts.filter((prompt) => prompt.state !== 'withdrawn').flatMap((prompt) => (prompt.receipts ?? []).flatMap((receipt) => !receipt.word ? [] : [{
+    key: `${prompt.id} ${receipt.device} ${receipt.word}`, word: receipt.word, device: receipt.device_name, prompt,
+    at: receipt.done_ms ?? receipt.seen_ms ?? receipt.shown_ms ?? prompt.sent_ms
+  }]))
+}
+
+/**
+ * The calls nobody has answered: no prompt went out after them.
+ *
+ * @param {readonly Prompt[]} prompts
+ * @param {ReadonlyMap<string, number>} heard  when this page first saw a call, by its key: a word may follow its receipt
+ * @returns {Call[]} oldest first
+ */
+export function openCalls (prompts, heard) {
+  const answered = Math.max(0, ...prompts.map((prompt) => prompt.sent_ms))
+  return callsOf(prompts).map((call) => ({ ...call, at: heard.get(call.key) ?? call.at })).filter((call) => call.at >= answered).sort((a, b) => a.at - b.at)
+}
+
+/** @param {readonly DeviceRow[]} devices  as `tablets` orders them @param {DeviceRow | null} kept  chosen before; it stays, also when it goes away @returns {DeviceRow | null} */
+export function chosen (devices, kept) {
+  if (kept === null) return devices[0] ?? null
+  return devices.find((device) => device.id === kept.id) ?? { ...kept, connected: false }
 }
 
 /** @param {Iterable<DeviceRow>} devices @returns {DeviceRow[]} connected ones first, then real ones, then by name */

@@ -8,7 +8,7 @@ import { cards } from '../feed/cards.js'
 import { UNSET, jumped, sessionNow, wallNow } from '../feed/clock.js'
 import { History, thinned } from '../desk/history.js'
 import { RUNNING, hold, shown } from '../desk/messages.js'
-import { isUnanswered, newest, tablets, unread } from '../desk/receipts.js'
+import { callsOf, chosen, isUnanswered, newest, openCalls, tablets, unread } from '../desk/receipts.js'
 import { cue } from '../desk/rundown.js'
 import { Feed } from '../feed/socket.js'
 import { tiles } from '../desk/tiles.js'
@@ -21,7 +21,7 @@ import { fillAges, fillAlerts } from '../views/alerts.js'
 import { fillCue, fillRundown } from '../views/cue.js'
 import { attr, find, put, putAuthored, show } from '../views/dom.js'
 import { fillGroup } from '../views/group.js'
-import { fillDevice, fillDevices, fillMirror, fillPromptSent, fillQuick, fillReceipts, fillUnread } from '../views/host.js'
+import { fillCalls, fillDevice, fillDevices, fillMirror, fillPromptSent, fillQuick, fillReceipts, fillReceiptsOf, fillUnread } from '../views/host.js'
 import { fillMessages } from '../views/messages.js'
 import { fillSkus } from '../views/skus.js'
 import { fillRank, fillTile } from '../views/tiles.js'
@@ -31,6 +31,7 @@ import { Shell } from './shell.js'
 
 /**
  * @import { Alert, DeviceRow, Prompt, Words } from '../../types/frames.js'
+ * @import { Call } from '../desk/receipts.js'
  * @import { Moment } from '../desk/tiles.js'
  * @import { Range } from '../desk/trends.js'
  */
@@ -42,6 +43,7 @@ const SPARK_MS = 1_800_000
 const SPARK_LEAST_MS = 120_000
 const SPARK_POINTS = 60
 const HOLD_MS = 600
+const ANSWERED = 'cueroom.calls'
 const SERIES = ['viewers', 'interaction_rate_5m', 'gmv', 'gmv_60s', 'comments_60s', 'sellable', 'bitrate_kbps'].map((metric) => `metric=${metric}`).join('&')
 
 const boot = readBoot()
@@ -59,14 +61,18 @@ const state = {
   /** @type {number | null} */ chartTimer: null,
   /** @type {number | null} */ historyTimer: null,
   clock: UNSET,
-  device: '',
+  /** @type {DeviceRow | null} */ device: null,
+  /** @type {Map<string, number>} */ heard: new Map(),
+  listening: false,
+  /** @type {Set<string>} */ answered: new Set(JSON.parse(sessionStorage.getItem(ANSWERED) ?? '[]')),
   session: '',
   shape: '',
   urgent: false,
   guideOff: sessionStorage.getItem('cueroom.guide') === 'off',
   guideSeen: 0,
   /** @type {Set<string>} */ busy: new Set(),
-  /** @type {number | null} */ pairExpires: null
+  /** @type {number | null} */ pairExpires: null,
+  /** @type {ReadonlySet<string>} */ paired: new Set()
 }
 
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
@@ -111,6 +117,7 @@ function draw (dirty) {
   if (any('rules', 'sources', 'session')) drawBlind(now)
   if (any('skus', 'alerts')) drawSkus(now)
   if (any('messages')) drawMessages(now)
+  if (any('devices')) drawPaired()
   if (any('prompts', 'devices', 'rundown')) drawHost(now)
   if (any('quick')) fillQuick(find(document, '#quick'), [...topic(feed.board, 'quick')])
   if (any('deliveries', 'session')) drawGroup(now)
@@ -134,6 +141,8 @@ function drawSession (now) {
     state.session = head.id
     state.guideSeen = 0
     state.hold = RUNNING
+    state.heard.clear()
+    state.listening = false
     history.clear()
     loadHistory()
   }
@@ -262,16 +271,37 @@ function drawMessages (now) {
 function drawHost (now) {
   const prompts = [...topic(feed.board, 'prompts').values()]
   const devices = tablets(topic(feed.board, 'devices').values())
-  const device = devices.find((one) => one.id === state.device) ?? devices[0] ?? null
-  fillDevices(find(document, '#device'), find(document, '#device-name'), devices, device?.id ?? '')
+  const device = chosen(devices, state.device)
+  if (device && !device.simulated) state.device = device // a real one stays in view when it goes away
+  const known = device && !devices.some((one) => one.id === device.id) ? [...devices, device] : devices
+  fillDevices(find(document, '#device'), find(document, '#device-name'), known, device?.id ?? '')
   fillDevice(find(document, '#device-state'), device, wallNow(feed.clock, Date.now()))
   drawMirror(now, prompts, device)
   const last = newest(prompts)
   fillReceipts(find(document, '#receipts'), last, now.nowMs)
+  fillReceiptsOf(find(document, '#receipts-of'), last)
   fillPromptSent(find(document, '#prompt-sent'), last, now.zone)
   show(find(document, '#prompt-withdraw'), last !== null && isUnanswered(last))
   fillUnread(find(document, '#unread'), unread(prompts)[0], now.nowMs)
-  drawTab('host', unread(prompts).length > 0 ? [2] : [])
+  hear(prompts)
+  const open = waitingCalls(prompts)
+  fillCalls(find(document, '#call'), open, now.zone)
+  shell.heedCalls(open.map((call) => call.key))
+  drawTab('host', unread(prompts).length + open.length > 0 ? [2] : [], open.length)
+}
+
+/** @param {readonly Prompt[]} prompts @returns {Call[]} what hosts need and neither a prompt nor 知道了 has answered */
+function waitingCalls (prompts) {
+  return openCalls(prompts, state.heard).filter((call) => !state.answered.has(`${state.session} ${call.key}`))
+}
+
+/** A call that comes while the page looks on is of this moment, however old its receipt. @param {readonly Prompt[]} prompts */
+function hear (prompts) {
+  if (state.session === '') return
+  for (const call of callsOf(prompts)) {
+    if (!state.heard.has(call.key)) state.heard.set(call.key, state.listening ? Math.max(call.at, feed.clock.now_ms) : call.at)
+  }
+  state.listening = true
 }
 
 /** @param {Moment} now @param {Prompt[]} prompts @param {DeviceRow | null} device */
@@ -420,7 +450,10 @@ function onHold (button, act) {
 
 async function pair () {
   const dialog = /** @type {HTMLDialogElement} */ (find(document, '#pair-dialog'))
-  if (!dialog.open) dialog.showModal()
+  if (!dialog.open) {
+    state.paired = new Set([...topic(feed.board, 'devices').values()].filter((device) => device.connected).map((device) => device.id))
+    dialog.showModal()
+  }
   show(find(dialog, '#pair-error'), false)
   await shell.command(find(dialog, '#pair-again'), '/api/devices/code', { room: room.id }, ({ body }) => {
     put(find(dialog, '#pair-code'), String(body.code).replace(/^(...)/, '$1 '))
@@ -438,6 +471,17 @@ function drawPairing () {
   const left = state.pairExpires - wallNow(feed.clock, Date.now())
   attr(find(document, '#pair-body'), 'data-expired', left <= 0 ? '' : null)
   put(find(document, '#pair-left'), left > 0 ? t('console.pair.left', { left: duration(left) }) : t('console.pair.expired'))
+}
+
+/** The dialog has done its work when a tablet joins that was not here as it opened. */
+function drawPaired () {
+  const dialog = /** @type {HTMLDialogElement} */ (find(document, '#pair-dialog'))
+  if (!dialog.open) return
+  const joined = [...topic(feed.board, 'devices').values()].find((device) => device.connected && !device.simulated && !state.paired.has(device.id))
+  if (!joined) return
+  state.device = joined
+  dialog.close()
+  shell.say(t('console.pair.done', { name: joined.name }))
 }
 
 /** @param {Event} event @param {string} selector @returns {HTMLButtonElement | null} */
@@ -491,7 +535,16 @@ function wireHost () {
   })
   const quick = find(document, '#quick')
   quick.addEventListener('click', (/** @type {Event} */ event) => { const one = pressed(event, 'button'); if (one) sendQuick(one.dataset.key ?? '', one) })
-  find(document, '#device').addEventListener('change', (/** @type {Event} */ event) => { state.device = /** @type {HTMLSelectElement} */ (event.target).value; redraw(['devices']) })
+  find(document, '#device').addEventListener('change', (/** @type {Event} */ event) => {
+    const id = /** @type {HTMLSelectElement} */ (event.target).value
+    state.device = topic(feed.board, 'devices').get(id) ?? state.device
+    redraw(['devices'])
+  })
+  find(document, '#call-ok').addEventListener('click', () => {
+    for (const call of waitingCalls([...topic(feed.board, 'prompts').values()])) state.answered.add(`${state.session} ${call.key}`)
+    sessionStorage.setItem(ANSWERED, JSON.stringify([...state.answered]))
+    redraw(['prompts'])
+  })
   find(document, '#prompt-withdraw').addEventListener('click', () => {
     const last = newest(topic(feed.board, 'prompts').values())
     if (last) shell.command(find(document, '#prompt-withdraw'), api(`/prompts/${encodeURIComponent(last.id)}/withdraw`), {}, () => shell.say(t('console.prompt.withdrawn')))

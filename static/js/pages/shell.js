@@ -35,6 +35,8 @@ export class Shell {
   #boot
   #zone
   #spokenAt = 0
+  /** @type {ReadonlyMap<string, number>} */ #alerts = new Map()
+  /** @type {ReadonlyMap<string, number>} */ #calls = new Map()
   #spoken = ''
 
   /** @param {Boot} boot @param {string} zone */
@@ -149,9 +151,20 @@ export class Shell {
     if (document.title !== title) document.title = title
   }
 
+  /** @param {readonly string[]} calls  of hosts: heard as a P2 is */
+  heedCalls (calls) {
+    this.#calls = new Map(calls.map((key) => [key, 2]))
+    this.#listen()
+  }
+
+  #listen () {
+    this.#sound.heed(new Map([...this.#alerts, ...this.#calls]))
+  }
+
   /** @param {Iterable<Alert>} alerts  every listed one: what waits is heard */
   heed (alerts) {
-    this.#sound.heed(new Map([...alerts].filter((alert) => isListed(alert) && alert.acked_ms == null && rank(alert) <= 2).map((alert) => [alert.id, rank(alert)])))
+    this.#alerts = new Map([...alerts].filter((alert) => isListed(alert) && alert.acked_ms == null && rank(alert) <= 2).map((alert) => [alert.id, rank(alert)]))
+    this.#listen()
   }
 
   /** @param {StripModel} model */

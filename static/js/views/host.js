@@ -3,7 +3,7 @@
  *
  * @import { DeviceRow, Prompt, QuickPrompt } from '../../types/frames.js'
  * @import { Cards } from '../feed/cards.js'
- * @import { Receipt } from '../desk/receipts.js'
+ * @import { Call, Receipt } from '../desk/receipts.js'
  */
 
 import { receiptsOf } from '../desk/receipts.js'
@@ -90,7 +90,32 @@ export function receiptWords (prompt) {
 
 /** @param {HTMLElement} element @param {Prompt | null} prompt @param {string} zone */
 export function fillPromptSent (element, prompt, zone) {
-  put(element, prompt ? t('console.receipt.sent', { at: clock(prompt.sent_ms, zone) }) : t('console.receipt.none'))
+  if (!prompt) { put(element, t('console.receipt.none')); attr(element, 'title', null); return }
+  const devices = (prompt.receipts ?? []).map((receipt) => receipt.device_name)
+  const at = clock(prompt.sent_ms, zone)
+  const words = devices.length === 1 ? t('console.receipt.sent_to', { at, device: devices[0] }) : t('console.receipt.sent', { at })
+  put(element, words)
+  attr(element, 'title', words)
+}
+
+/** @param {HTMLElement} element @param {Prompt | null} prompt  whose receipts stand below */
+export function fillReceiptsOf (element, prompt) {
+  show(element, prompt !== null)
+  if (!prompt) return
+  const { text, lang } = authored(prompt.text)
+  putAuthored(element, { text: t('console.receipt.of', { text }), lang })
+  attr(element, 'title', text)
+}
+
+/** @param {HTMLElement} element @param {readonly Call[]} calls @param {string} zone */
+export function fillCalls (element, calls, zone) {
+  const last = calls[calls.length - 1]
+  show(element, last !== undefined)
+  if (!last) return
+  const text = authored(last.prompt.text).text
+  const words = { word: t(`console.receipt.word.${last.word}`), device: last.device, at: clock(last.at, zone), text }
+  put(find(element, '.call-text'), t('console.call', words) + (calls.length > 1 ? t('console.call.more', { n: calls.length - 1 }) : ''))
+  attr(element, 'title', text)
 }
 
 /** @param {HTMLElement} element @param {Prompt | undefined} prompt  unread for too long @param {number} nowMs */
