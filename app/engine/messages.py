@@ -29,7 +29,7 @@ class MessageBook(Struct):
     """The comments of the slot that give way to marked ones."""
 
     def extend(self, rows: list[MessageRow], applied_ms: int, rate: float) -> None:
-        """Add rows in order of their positions; `rate`: how fast the session clock runs beside that of the people who read."""
+        """Add rows in order of their positions; `rate`: how fast the session clock runs beside the readers' own."""
         slot = applied_ms // round(SLOT_MS * max(1.0, rate))
         if slot != self.slot:
             self.slot, self.taken, self.plain = slot, 0, []

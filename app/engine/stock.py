@@ -9,6 +9,8 @@ from app.engine.flows import Flow
 from app.engine.sums import bounded
 
 DEFAULT_LINE: Final = 500
+MOST_WAREHOUSES: Final = 100
+"""Of one SKU; what a source says of more of them is not taken."""
 
 
 def stock_line(given: int | None, planned: int) -> int:
@@ -37,6 +39,8 @@ class Stock(Struct):
 
     authority: str
     warehouse: str = ""
+    warehouses: set[str] = field(default_factory=set)
+    """Those that any feed has named."""
     levels: dict[str, Level] = field(default_factory=dict)
     guessed: bool = False
     """The level is the workspace file's own: any reading of the authority takes its place."""
@@ -76,14 +80,17 @@ class Stock(Struct):
     def read(self, reading: StockReading, occurred_ms: int) -> bool:
         """Take a reading; False when it is older than one that was taken, or of a warehouse that does not count."""
         warehouse = reading.warehouse or self.warehouse
+        if self.warehouse and reading.feed == self.authority and warehouse != self.warehouse:
+            return False
+        if warehouse not in self.warehouses and len(self.warehouses) >= MOST_WAREHOUSES:
+            return False
+        self.warehouses.add(warehouse)
         if not self._is_newer(reading, f"{reading.feed}/{warehouse}", occurred_ms):
             return False
         if reading.feed != self.authority:
             if reading.available is not None:
                 self.feeds[reading.feed] = reading.available
             return True
-        if self.warehouse and warehouse != self.warehouse:
-            return False
         if reading.available is not None:
             if not self._stands(warehouse, occurred_ms):
                 return False

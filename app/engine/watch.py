@@ -12,7 +12,7 @@ from app.engine.changes import Changes
 from app.engine.inputs import Inputs
 from app.engine.spoken import Spoken
 from app.engine.state import State
-from app.engine.watched import Watched
+from app.engine.watched import Watched, names_of
 from app.engine.zones import zone_offset_ms
 from app.instants import Instant
 from app.rules.machine import Transition
@@ -34,6 +34,7 @@ class Watch:
     ) -> None:
         self._state, self._inputs, self._announcer, self._changes, self._zone = state, inputs, announcer, changes, zone
         self._rules = rules.rules
+        self._names = {rule.id: names_of(rule, inputs) for rule in rules.rules}
         self._watched: dict[str, Watched] = {}
         self._readers: dict[str, list[Watched]] = {}
         for rule in self._rules:
@@ -148,7 +149,7 @@ class Watch:
         self._state.machines = {key: watched.machine.pack() for key, watched in self._watched.items()}
 
     def _add(self, rule: Rule, scope: str, member: str, labels: Mapping[str, str]) -> None:
-        watched = Watched(rule, scope, member, labels, self._inputs)
+        watched = Watched(rule, self._names[rule.id], scope, member, labels, self._inputs)
         self._watched[watched.key] = watched
         for group in watched.groups:
             self._readers.setdefault(group, []).append(watched)

@@ -1,6 +1,7 @@
 """One rule for one member: its machine, the facts it needs, and the texts it is reported with."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from app.domain.alerts import Evidence
 from app.domain.words import LANGUAGES, Words
@@ -10,7 +11,23 @@ from app.engine.spoken import Spoken
 from app.rules.machine import Machine, Memory
 from app.rules.rule import Rule
 from app.rules.sight import Fact
-from app.rules.vocabulary import Value
+from app.rules.vocabulary import Name, Value
+
+
+class Names(NamedTuple):
+    """The names that a rule shows, and those of them that it judges; the same for all its members."""
+
+    shown: Mapping[str, Name]
+    needed: Mapping[str, Name]
+
+
+def names_of(rule: Rule, inputs: Inputs) -> Names:
+    """Return the names of the vocabulary that a rule reads."""
+    kind = rule.each or rule.event
+    paths = sorted(path for path in rule.names() if not path.startswith(("e.", "group.")))
+    shown = {path: inputs.name(path, kind) for path in paths}
+    judged = rule.gate_names() | rule.judged_names()
+    return Names(shown, {path: name for path, name in shown.items() if path in judged})
 
 
 class Watched:
@@ -18,16 +35,14 @@ class Watched:
 
     __slots__ = ("_patience", "groups", "key", "last", "machine", "needed", "rule", "shown", "slides", "subject")
 
-    def __init__(self, rule: Rule, scope: str, member: str, labels: Mapping[str, str], inputs: Inputs) -> None:
-        kind = rule.each or rule.event
-        paths = sorted(path for path in rule.names() if not path.startswith(("e.", "group.")))
-        names = {path: inputs.name(path, kind) for path in paths}
-        judged = rule.gate_names() | rule.judged_names()
-        needed = {path: name for path, name in names.items() if path in judged}
+    def __init__(
+        self, rule: Rule, names: Names, scope: str, member: str, labels: Mapping[str, str], inputs: Inputs
+    ) -> None:
+        needed = names.needed
         self.rule = rule
         self.subject = Subject(rule.id, rule.version, scope, member, {**rule.labels, **labels}, rule.clearance)
         self.key = self.subject.key
-        self.shown: dict[str, Getter] = {path: inputs.getter(name, member) for path, name in names.items()}
+        self.shown: dict[str, Getter] = {path: inputs.getter(name, member) for path, name in names.shown.items()}
         self.needed = [(path, self.shown[path]) for path in needed]
         self.groups = {group for name in needed.values() for group in groups_of(name, member)}
         self.slides = any(slides(name) for name in needed.values())

@@ -121,3 +121,14 @@ def test_outcomes_are_remembered_for_an_hour_and_never_more_than_two_thousand() 
         script.order_to(3_603, StartSession(), f"k{n}")
     assert script.engine.outcome_of("second") is None
     assert len(script.engine._state.outcomes) == 2_000
+
+
+def test_a_sku_has_a_hundred_warehouses_at_most() -> None:
+    script = Script(rules=QUIET)
+    readings = [
+        script.stock(1, available=1, warehouse=f"W{n}", feed=feed) for feed in ("platform", "erp") for n in range(150)
+    ]
+    script.send(1, *readings, *(script.stock(1, delta=1, warehouse=f"W{n}") for n in range(150)))
+    stock = script.engine._state.skus["SKU-2"].stock
+    assert stock.sellable == 100
+    assert (len(stock.levels), len(stock.stamps), len(stock.changes)) == (100, 200, 100)
