@@ -44,7 +44,7 @@ async def listed_alerts(
 ) -> Response:
     """List alerts, oldest first; `listed`: without those that ended and were acknowledged."""
     after = decode_named_cursor(cursor)
-    found = await runtime.store.read(
+    found = await runtime.store.look(
         partial(alerts.page, session_no=session.no, most=limit, listed=listed, after=after)
     )
     last = encode_cursor(found[-1].opened_ms, found[-1].id) if len(found) == limit else None
@@ -54,11 +54,11 @@ async def listed_alerts(
 @router.get("/alerts/{alert_id}")
 async def one_alert(session: SessionDep, alert_id: Id, reader: ReaderDep, runtime: RuntimeDep) -> Response:
     """Return one alert, how it stood after each commit, and what was told of it to groups."""
-    alert = await runtime.store.read(partial(alerts.alert, session_no=session.no, alert_id=alert_id))
+    alert = await runtime.store.look(partial(alerts.alert, session_no=session.no, alert_id=alert_id))
     if not _may_see(reader, alert):
         raise NotFound("no such alert", alert=alert_id[:128])
-    changes = await runtime.store.read(partial(alerts.changes, alert_id=alert_id))
-    told = await runtime.store.read(partial(deliveries.planned_for, alerts=[alert_id]))
+    changes = await runtime.store.look(partial(alerts.changes, alert_id=alert_id))
+    told = await runtime.store.look(partial(deliveries.planned_for, alerts=[alert_id]))
     return json({"alert": alert, "changes": changes, "deliveries": told})
 
 
@@ -68,7 +68,7 @@ async def listed_prompts(
 ) -> Response:
     """List the newest prompts with each tablet's receipts, oldest of them first; `next` leads to older ones."""
     before = decode_cursor(cursor)
-    found = await runtime.store.read(partial(prompts.of_session, session_no=session.no, most=limit, before=before))
+    found = await runtime.store.look(partial(prompts.of_session, session_no=session.no, most=limit, before=before))
     return json(page_of(found, limit, found[0].n if found else 0))
 
 
@@ -84,7 +84,7 @@ async def listed_messages(
     limit: Limit = PAGE,
 ) -> Response:
     """List comments and transcript segments, newest first; `q`: those that contain it."""
-    found = await runtime.store.read(
+    found = await runtime.store.look(
         partial(
             messages.messages,
             session_no=session.no,
@@ -103,7 +103,7 @@ async def listed_deliveries(
     session: SessionDep, reader: ReaderDep, runtime: RuntimeDep, limit: Limit = PAGE
 ) -> Response:
     """List the newest messages to groups, oldest of them first."""
-    found = await runtime.store.read(partial(deliveries.of_session, session_no=session.no, most=limit))
+    found = await runtime.store.look(partial(deliveries.of_session, session_no=session.no, most=limit))
     restricted = reader.clearance is Clearance.RESTRICTED
     return json({"rows": [row for row in found if restricted or not row.restricted]})
 
@@ -124,7 +124,7 @@ async def history(
     At most 12,000 minutes, the newest; `before_ms` says where older ones begin: ask again with it as `to_ms`.
     """
     wanted = frozenset(metric)
-    stored, before = await runtime.store.read(
+    stored, before = await runtime.store.look(
         partial(
             newest_of,
             session_no=session.no,

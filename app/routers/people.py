@@ -111,5 +111,5 @@ async def audited(
     limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
 ) -> Response:
     """List who did what, newest first."""
-    rows = await runtime.store.read(partial(audit, session=session, before=decode_cursor(cursor), most=limit))
+    rows = await runtime.store.look(partial(audit, session=session, before=decode_cursor(cursor), most=limit))
     return json(page_of(rows, limit, rows[-1].id if rows else 0))

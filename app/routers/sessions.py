@@ -109,7 +109,7 @@ async def listed(
     """List the sessions of the rooms one may see, newest first."""
     visible = [each.id for each in reader.visible(runtime.catalogue.rooms()) if room in (None, each.id)]
     before = decode_cursor(cursor)
-    found = await runtime.store.read(partial(rows.sessions_of, rooms=visible, before_no=before, most=limit))
+    found = await runtime.store.look(partial(rows.sessions_of, rooms=visible, before_no=before, most=limit))
     return json(page_of([view(row) for row in found], limit, found[-1].session_no if found else 0))
 
 

@@ -6,7 +6,7 @@ query is written once; which database it meets is decided by the URL, here and n
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Final, Literal, Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, make_url, select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
@@ -18,6 +18,8 @@ from app.store.sqlite import SqliteBackend
 
 T = TypeVar("T")
 Dialect = Literal["sqlite", "postgresql"]
+LOOK_MS: Final = 2_000
+"""How long a list or a search may take."""
 
 
 class BadDatabaseUrl(ControlRoomError):
@@ -46,6 +48,7 @@ class Backend(Protocol):
     """What a kind of database must be able to do; its drivers' errors may come out as they are."""
 
     async def read(self, fn: Callable[[Connection], T]) -> T: ...
+    async def look(self, fn: Callable[[Connection], T]) -> T: ...
     async def write(self, fn: Callable[[Connection], T]) -> T: ...
     async def close(self) -> None: ...
 
@@ -58,13 +61,13 @@ class Store:
         self.dialect: Dialect = dialect
 
     @classmethod
-    async def open(cls, url: str, *, readers: int = 2) -> "Store":
+    async def open(cls, url: str, *, readers: int = 2, look_ms: int = LOOK_MS) -> "Store":
         """Open the database and ask it once. Raises BadDatabaseUrl, or Unavailable when it does not answer."""
         parsed = normalised(url)
         if parsed.get_backend_name() == "sqlite":
-            store = cls(SqliteBackend(Path(str(parsed.database)), readers=readers), "sqlite")
+            store = cls(SqliteBackend(Path(str(parsed.database)), readers=readers, look_ms=look_ms), "sqlite")
         else:
-            store = cls(PostgresBackend(parsed, readers=readers), "postgresql")
+            store = cls(PostgresBackend(parsed, readers=readers, look_ms=look_ms), "postgresql")
         try:
             await store.check()
         except ControlRoomError:
@@ -76,6 +79,14 @@ class Store:
         """Run `fn` in a transaction that may not write, beside other reads and writes."""
         with as_refusals():
             return await self._backend.read(fn)
+
+    async def look(self, fn: Callable[[Connection], T]) -> T:
+        """Read what somebody wants to see as a list, which may be long: beside `read`, never in front of it.
+
+        Raises TookTooLong when it is not found within the time for it.
+        """
+        with as_refusals():
+            return await self._backend.look(fn)
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn` in a transaction: committed when this returns, nothing of it when it raises.

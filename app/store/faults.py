@@ -17,6 +17,12 @@ class DiskFull(Unavailable):
     code: ClassVar[str] = "disk_full"
 
 
+class TookTooLong(Unavailable):
+    """A list or a search was not found within its time; a narrower one may be."""
+
+    code: ClassVar[str] = "took_too_long"
+
+
 class Clash(ControlRoomError):
     """A row is already there, or one that it needs is not; nothing of the transaction was written."""
 
@@ -38,13 +44,13 @@ _SQLITE_AWAY = {
     "SQLITE_IOERR",
     "SQLITE_CANTOPEN",
     "SQLITE_READONLY",
-    "SQLITE_INTERRUPT",
     "SQLITE_PROTOCOL",
     "SQLITE_NOMEM",
 }
+_POSTGRES_CANCELLED = "57014"
 _POSTGRES_FULL = {"53100"}
 _POSTGRES_AWAY = {"08", "53", "57", "58", "40", "55"}
-"""Classes: connection, resources, operator (also statement timeout), system, deadlock, lock not available."""
+"""Classes: connection, resources, operator, system, deadlock, lock not available."""
 
 
 @contextmanager
@@ -71,6 +77,8 @@ def _of_driver(fault: DBAPIError) -> ControlRoomError:
     if cause is not None and isinstance(cause.__cause__, ValueError | TypeError):  # asyncpg's, before anything was sent
         return StoreBroken("the database cannot hold a value", reason=type(cause.__cause__).__name__)
     state = str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "")
+    if state == _POSTGRES_CANCELLED:
+        return TookTooLong("this takes too long; ask for less", reason=state)
     if state in _POSTGRES_FULL:
         return DiskFull("the database has no room left", reason=state)
     if state[:2] in _POSTGRES_AWAY or fault.connection_invalidated or not state:
@@ -85,6 +93,8 @@ def _of_sqlite(cause: sqlite3.Error) -> ControlRoomError:
     base = "_".join(name.split("_")[:2])  # SQLITE_IOERR_WRITE -> SQLITE_IOERR
     if base in _SQLITE_FULL:
         return DiskFull("the database has no room left", reason=name)
+    if base == "SQLITE_INTERRUPT":
+        return TookTooLong("this takes too long; ask for less", reason=name)
     if base in _SQLITE_AWAY:
         return Unavailable("the database does not answer", reason=name)
     if base == "SQLITE_CONSTRAINT":

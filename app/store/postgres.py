@@ -14,6 +14,7 @@ T = TypeVar("T")
 
 WRITERS: Final = 3
 """The worker's commits, the pump, and people; more would only wait for each other's rows."""
+LOOKERS: Final = 2
 CONNECT_S: Final = 5.0
 STATEMENT_MS: Final = 30_000
 IDLE_MS: Final = 60_000
@@ -63,14 +64,19 @@ def postgres_engine(
 
 
 class PostgresBackend:
-    """Owns two pools, so that a long list never waits in front of a commit; knows nothing of what is written."""
+    """Owns three pools, so that no list is in the way of a commit or of who knocks; knows nothing of what is written."""
 
-    def __init__(self, url: URL, *, readers: int) -> None:
+    def __init__(self, url: URL, *, readers: int, look_ms: int) -> None:
+        self._looking = postgres_engine(url, connections=LOOKERS, read_only=True, statement_ms=look_ms)
         self._writing = postgres_engine(url, connections=WRITERS)
         self._reading = postgres_engine(url, connections=readers + 1, read_only=True)
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         async with self._reading.begin() as conn:
+            return await conn.run_sync(fn)
+
+    async def look(self, fn: Callable[[Connection], T]) -> T:
+        async with self._looking.begin() as conn:
             return await conn.run_sync(fn)
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
@@ -88,5 +94,6 @@ class PostgresBackend:
             return await conn.run_sync(fn)
 
     async def close(self) -> None:
+        await self._looking.dispose()
         await self._reading.dispose()
         await self._writing.dispose()

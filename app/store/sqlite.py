@@ -3,8 +3,10 @@
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -13,6 +15,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 T = TypeVar("T")
 
+LOOKERS: Final = 2
+STEPS: Final = 10_000
+"""Of SQLite's machine, between two looks at the time: a fraction of a millisecond."""
 BUSY_MS: Final = 5_000
 """How long a transaction waits for another process (a command line tool) before it is refused."""
 PRAGMAS: Final = (
@@ -52,24 +57,32 @@ def sqlite_engine(file: Path, *, begin: str, connections: int, pragmas: tuple[st
 class SqliteBackend:
     """Owns the file's connections and threads; knows nothing of what is read or written."""
 
-    def __init__(self, file: Path, *, readers: int) -> None:
+    def __init__(self, file: Path, *, readers: int, look_ms: int) -> None:
+        self._look_s = look_ms / 1_000
         if not file.exists() and file.parent.is_dir():
             # People's hashes and viewers' texts: for this account only. SQLite gives the WAL file the same rights.
             os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
         self._writing = sqlite_engine(file, begin="BEGIN IMMEDIATE", connections=1)
         self._reading = sqlite_engine(file, begin="BEGIN", connections=readers, pragmas=("PRAGMA query_only=ON",))
+        self._looking = sqlite_engine(file, begin="BEGIN", connections=LOOKERS, pragmas=("PRAGMA query_only=ON",))
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-reader")
+        self._lookers = ThreadPoolExecutor(LOOKERS, thread_name_prefix="store-looker")
 
     async def read(self, fn: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, _run, self._reading, fn)
+
+    async def look(self, fn: Callable[[Connection], T]) -> T:
+        run = partial(_run_within, self._look_s)
+        return await asyncio.get_running_loop().run_in_executor(self._lookers, run, self._looking, fn)
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._writer, _run, self._writing, fn)
 
     async def close(self) -> None:
-        for threads in (self._readers, self._writer):
+        for threads in (self._lookers, self._readers, self._writer):
             await asyncio.to_thread(threads.shutdown)
+        self._looking.dispose()
         self._reading.dispose()
         self._writing.dispose()  # the last connection to go folds the WAL back into the file
 
@@ -77,3 +90,16 @@ class SqliteBackend:
 def _run(engine: Engine, fn: Callable[[Connection], T]) -> T:
     with engine.begin() as conn:
         return fn(conn)
+
+
+def _run_within(limit_s: float, engine: Engine, fn: Callable[[Connection], T]) -> T:
+    """Run `fn`; its statements are interrupted once it has taken so long."""
+    with engine.begin() as conn:
+        driver = conn.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        end = time.monotonic() + limit_s
+        driver.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+        try:
+            return fn(conn)
+        finally:
+            driver.set_progress_handler(None, 0)

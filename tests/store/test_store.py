@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert, select, text
 from app.errors import Unavailable
 from app.store import chunks, counters, sessions, tables
 from app.store.database import BadDatabaseUrl, Store, normalised
-from app.store.faults import Clash, DiskFull, StoreBroken
+from app.store.faults import Clash, DiskFull, StoreBroken, TookTooLong
 from app.store.ledger import commit_group
 from tests.servers import PostgresServer
 from tests.store import samples
@@ -205,3 +205,24 @@ def _raise(conn: Connection, names: tuple[str, ...]) -> None:
         conn.execute(table.update().where(table.c.name == name).values(value=table.c.value + 1))
         if conn.dialect.name == "postgresql":  # SQLite has one writer: nobody to wait for
             conn.execute(text("SELECT pg_sleep(0.1)"))
+
+
+async def test_a_look_up_does_not_wait_behind_searches_and_a_search_ends(database_url: str) -> None:
+    store = await Store.open(database_url, readers=1, look_ms=200)
+    endless = "SELECT pg_sleep(60)"
+    if store.dialect == "sqlite":
+        endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    searches = [asyncio.create_task(store.look(lambda conn: conn.execute(text(endless)))) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    await store.check()
+    await store.write(counters.next_fence)
+    assert not any(search.done() for search in searches)
+    ends = await asyncio.gather(*searches, return_exceptions=True)
+    assert [type(end) for end in ends] == [TookTooLong] * 4
+    assert await store.look(lambda conn: conn.execute(select(1)).scalar_one()) == 1
+    await store.close()
+
+
+async def test_a_look_cannot_write(store: Store) -> None:
+    with pytest.raises((Unavailable, StoreBroken)):
+        await store.look(counters.next_fence)
