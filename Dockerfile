@@ -3,11 +3,6 @@
 #   docker build -t cueroom .
 #   docker run --read-only --tmpfs /tmp -p 127.0.0.1:8060:8060 -v cueroom:/data cueroom
 
-FROM node:22-bookworm-slim AS browser
-WORKDIR /build
-COPY package.json package-lock.json .npmrc ./
-RUN npm ci --ignore-scripts --omit=dev
-
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /srv/cueroom
 RUN python -m venv /srv/venv
@@ -17,8 +12,7 @@ RUN python -m venv /tmp/uv \
     && /tmp/uv/bin/uv pip install --python /srv/venv/bin/python --no-cache --link-mode copy --compile-bytecode \
        --require-hashes -r requirements.lock
 COPY . .
-COPY --from=browser /build/node_modules node_modules
-RUN python scripts/vendor.py && rm -r node_modules scripts && python -m compileall -q app
+RUN python -m compileall -q app
 
 FROM python:3.11-slim-bookworm
 RUN groupadd --gid 10001 cueroom \

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 DEV = $(PYTHON) scripts/dev.py
 
-.PHONY: run test check fmt shots bench vendor lock clean help
+.PHONY: run test check fmt shots bench lock clean help
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -24,9 +24,6 @@ shots: ## draw docs/img/ again
 
 bench: ## measure ingest and event-to-pixels on this machine
 	@$(DEV) bench $(ARGS)
-
-vendor: ## fetch the browser files again
-	@$(DEV) vendor
 
 lock: ## resolve the requirement files again
 	@$(DEV) lock

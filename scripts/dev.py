@@ -39,17 +39,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from scripts.checks import run_checks
 from scripts.environment import (
     BIN,
-    DEV,
     ROOT,
     Refusal,
-    fetch_browser_files,
-    is_installed,
-    make_venv,
     mirror,
     say,
     set_up,
 )
-from scripts.vendor import vendored
 
 
 def become(*command: str) -> int:
@@ -96,13 +91,6 @@ def bench_command(rest: list[str]) -> int:
     return become(str(BIN / "python"), "-m", "bench", *rest)
 
 
-def vendor_command(_: list[str]) -> int:
-    make_venv()
-    development = is_installed(DEV)
-    fetch_browser_files(development=development, again=True)
-    return int(not vendored())
-
-
 def lock_command(rest: list[str]) -> int:
     """Resolve again; `--upgrade` takes newer versions. No host name may get into the files."""
     set_up(development=True)
@@ -118,7 +106,7 @@ def lock_command(rest: list[str]) -> int:
 
 
 def clean_command(_: list[str]) -> int:
-    made = [".venv", "node_modules", "static/vendor", ".mypy_cache", ".pytest_cache", ".ruff_cache"]
+    made = [".venv", "node_modules", ".mypy_cache", ".pytest_cache", ".ruff_cache"]
     for name in [*made, ".import_linter_cache"]:
         shutil.rmtree(ROOT / name, ignore_errors=True)
     for folder in ("app", "tests", "bench", "scripts", "alembic"):
@@ -134,7 +122,6 @@ COMMANDS = {
     "fmt": format_command,
     "shots": shots_command,
     "bench": bench_command,
-    "vendor": vendor_command,
     "lock": lock_command,
     "clean": clean_command,
 }

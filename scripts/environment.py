@@ -13,8 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from scripts.vendor import copy_files, vendored
-
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
@@ -35,7 +33,8 @@ def say(text: str) -> None:
 def set_up(*, development: bool) -> None:
     """Make everything that is not there yet; costs some ms when it is."""
     install(DEV if development else RUN)
-    fetch_browser_files(development=development)
+    if development:
+        fetch_type_check()
 
 
 def make_venv() -> None:
@@ -118,28 +117,24 @@ def write_command() -> None:
     command.chmod(0o755)
 
 
-def fetch_browser_files(*, development: bool, again: bool = False) -> None:
-    """Fetch the browser files with npm, when there is npm; the pages work without them.
+def fetch_type_check() -> None:
+    """Fetch the type checker of the browser modules with npm, when there is npm; the pages load nothing from it.
 
-    A failed try is remembered, so that a machine without a network does not wait at every start.
+    A failed try is remembered, so that a machine without a network does not wait each time.
     """
-    wanted = f"{hashlib.sha256((ROOT / 'package-lock.json').read_bytes()).hexdigest()} {development}"
+    wanted = hashlib.sha256((ROOT / "package-lock.json").read_bytes()).hexdigest()
     record = VENV / "fetched-npm"
-    tried = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
-    complete = vendored() and (not development or (wanted in tried and TSC.exists()))
+    tried = record.read_text(encoding="utf-8") if record.exists() else ""
     npm = shutil.which("npm")
-    if complete or not npm or (f"failed {wanted}" in tried and not again):
+    if (tried == wanted and TSC.exists()) or not npm or tried == f"failed {wanted}":
         return
-    say("fetching the browser files")
-    command = [npm, "ci", "--ignore-scripts", *([] if development else ["--omit=dev"])]
+    say("fetching the type checker of the browser modules")
+    command = [npm, "ci", "--ignore-scripts"]
     try:
         fetched = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=NPM_TIMEOUT_S, check=False)
-        came = fetched.returncode == 0 and not (wrong := copy_files())
-        if fetched.returncode == 0 and wrong:
-            say(f"not taken, because absent or not the known content: {', '.join(wrong)}")
+        came = fetched.returncode == 0
     except subprocess.TimeoutExpired:
         came = False
     if not came:
-        say("no browser files: charts are drawn the plain way; `make vendor` tries again")
-    tried = [line for line in tried if not line.endswith(wanted)]
-    record.write_text("\n".join([*tried, wanted if came else f"failed {wanted}"]), encoding="utf-8")
+        say("it could not be fetched; remove .venv/fetched-npm to try again")
+    record.write_text(wanted if came else f"failed {wanted}", encoding="utf-8")

@@ -1,15 +1,11 @@
 """Promises about the project's frame: what is pinned, what is written down, what set-up refuses."""
 
-import hashlib
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-from scripts import vendor
 
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-uv.lock")
@@ -56,30 +52,6 @@ def test_every_package_we_chose_has_its_reason_written_down() -> None:
     rows = re.findall(r"^\| ([A-Za-z0-9._-]+) \|", table, re.MULTILINE)
     named = {re.sub(r"[._-]+", "-", row).lower() for row in rows} - {"package"}
     assert named == asked_for("requirements.in") | asked_for("requirements-dev.in")
-
-
-def test_a_browser_file_that_is_not_the_known_one_is_not_copied(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(vendor, "ROOT", tmp_path)
-    monkeypatch.setattr(vendor, "VENDOR", tmp_path / "vendor")
-    monkeypatch.setattr(vendor, "FILES", {"p/dist/a.js": hashlib.sha256(b"known").hexdigest()})
-    source = tmp_path / "node_modules/p/dist/a.js"
-    source.parent.mkdir(parents=True)
-
-    source.write_bytes(b"changed")
-    assert vendor.copy_files() == ["p/dist/a.js"]
-    assert not vendor.vendored()
-
-    source.write_bytes(b"known")
-    assert vendor.copy_files() == []
-    assert vendor.vendored()
-    assert (tmp_path / "vendor/p/a.js").read_bytes() == b"known"
-
-
-def test_the_known_browser_files_are_of_locked_packages() -> None:
-    locked = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    assert {f"node_modules/{source.partition('/')[0]}" for source in vendor.FILES} <= locked.keys()
 
 
 def test_an_unknown_command_is_answered_with_the_known_ones() -> None:
