@@ -144,18 +144,26 @@ class Inputs:
                 return Fact(float(window_of(tally, seconds.of(at), window)), Instant(seen))
 
             return counted
-        getters: dict[str, Getter] = {
-            "sellable": lambda at: Fact(_number(sku.stock.sellable), self._goods_seen(at)),
-            "sell_rate": lambda at: Fact(sku.sell_rate(self._seconds.of(at)) or 0.0, self._goods_seen(at)),
-            "sell_rate_ok": lambda at: Fact(sku.sell_rate(self._seconds.of(at)) is not None, self._goods_seen(at)),
-            "stock_line": lambda _at: Fact(float(sku.line)),
-            "planned": lambda _at: Fact(float(sku.planned)),
-            "on_sale": lambda _at: Fact(sku.on_sale),
-            "on_air": lambda _at: Fact(state.on_air == sku.sku),
-            "sku": lambda _at: Fact(sku.sku),
-            "sku_name": lambda _at: Fact(sku.name),
-        }
-        return getters[metric]
+        match metric:  # one function is made, not a table of nine: it is what a new SKU costs
+            case "sellable":
+                return lambda at: Fact(_number(sku.stock.sellable), self._goods_seen(at))
+            case "sell_rate":
+                return lambda at: Fact(sku.sell_rate(self._seconds.of(at)) or 0.0, self._goods_seen(at))
+            case "sell_rate_ok":
+                return lambda at: Fact(sku.sell_rate(self._seconds.of(at)) is not None, self._goods_seen(at))
+            case "stock_line":
+                return lambda _at: Fact(float(sku.line))
+            case "planned":
+                return lambda _at: Fact(float(sku.planned))
+            case "on_sale":
+                return lambda _at: Fact(sku.on_sale)
+            case "on_air":
+                return lambda _at: Fact(state.on_air == sku.sku)
+            case "sku":
+                return lambda _at: Fact(sku.sku)
+            case "sku_name":
+                return lambda _at: Fact(sku.name)
+        raise LookupError(name.path)
 
     def _line_getter(self, name: Name, line: LineState) -> Getter:
         getters: dict[str, Getter] = {
