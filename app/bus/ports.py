@@ -46,8 +46,11 @@ class SessionLog(Protocol):
         """Append and return at once. Raises Unavailable when the session's queue is full or the log does not answer."""
         ...
 
-    async def append_all(self, entries: Sequence[tuple[str, Entry]]) -> list[Ticket]:
-        """Append all or none: room for every entry is reserved before the first is appended."""
+    async def append_all(self, entries: Sequence[tuple[str, Entry]], weight: int = 0) -> list[Ticket]:
+        """Append all or none: room for every entry is reserved before the first is appended.
+
+        `weight`: the bytes they came in as, for a log that holds them in this process's memory.
+        """
         ...
 
     async def committed(self, ticket: Ticket, within_ms: int) -> Committed:

@@ -7,13 +7,14 @@ from app.errors import ControlRoomError, Unavailable
 
 
 class Slip(Ticket):
-    """A ticket of this process. `size`: how many positions its entry takes; answered once."""
+    """A ticket of this process. `size`: how many positions its entry takes, `weight`: how many bytes; answered once."""
 
-    __slots__ = ("__weakref__", "asker", "result", "size")
+    __slots__ = ("__weakref__", "asker", "result", "size", "weight")
     __setattr__ = object.__setattr__  # what a Ticket names stays frozen by convention
     asker: asyncio.Future[None] | None
     result: Committed | ControlRoomError | None
     size: int
+    weight: int
 
     def answer(self, result: Committed | ControlRoomError) -> None:
         """Set the answer and wake who asks for it; a second answer is not looked at."""
@@ -38,9 +39,10 @@ class Slip(Ticket):
         return self.result
 
 
-def new_slip(session: str, token: str, size: int) -> Slip:
+def new_slip(session: str, token: str, size: int, weight: int = 0) -> Slip:
     """Return a slip without an answer. (A function: an own constructor of a frozen dataclass costs twice the time.)"""
     slip = Slip(session, token)
     slip.asker = slip.result = None
     slip.size = size
+    slip.weight = weight
     return slip

@@ -26,6 +26,10 @@ class Bucket:
         missing = min(wanted, self.burst) - self.level
         return 0 if missing <= 0 else -int(-missing * 1_000 // self.per_second)
 
+    def give(self, records: int) -> None:
+        """Give back what was taken for nothing."""
+        self.level = min(self.burst, self.level + records)
+
     def take(self, wanted: int, now: Instant) -> int:
         """Take `wanted` records and return 0, or take none and return the milliseconds to wait."""
         wait = self.wait_ms(wanted, now)

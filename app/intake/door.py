@@ -19,7 +19,7 @@ from app.domain.events import Event
 from app.domain.records import STEP_LIMIT, Entry, Events
 from app.errors import ControlRoomError, Forbidden, Unavailable
 from app.instants import Instant
-from app.intake.batch import KIND_NAMES, Form, read_in_turns
+from app.intake.batch import KIND_NAMES, Batch, Form, read_in_turns
 from app.intake.bucket import Bucket
 from app.intake.directory import Directory, SessionRef
 from app.intake.gate import Gate
@@ -122,13 +122,21 @@ class Door:
         """
         batch = await read_in_turns(body, form, self._limits)
         wall = self._clock.now()
-        self._check_rate(self._bucket(source).take(max(1, batch.records), wall))
+        bucket, records = self._bucket(source), max(1, batch.records)
+        self._check_rate(bucket.take(records, wall))
+        try:
+            return await self._take(source, body, batch, session_id, wall)
+        except Unavailable:
+            bucket.give(records)  # the same records come again
+            raise
+
+    async def _take(self, source: Source, body: bytes, batch: Batch, session_id: str, wall: Instant) -> Answer:
         named = await self._named(source, session_id) if session_id else None
         if batch.records == 0:
             return await self._heartbeat(source, wall, named)
         lanes = sort_into_lanes(body, batch, partial(self._lane, source, wall, named), self._gate)
         routes = await self._router.route(lanes.values(), wall, named)
-        answer = await self._send(source, routes, wall)
+        answer = await self._send(source, routes, wall, len(body))
         answer.refused.extend(refused(index, fault) for index, fault in (*batch.faults, *routes.faults))
         answer.refused.sort(key=lambda each: each.index)
         self._tally.batch(
@@ -196,13 +204,13 @@ class Door:
         found = (self._directory.current(room) for room in source.rooms or ())
         return {each.id: each for each in found if each is not None}
 
-    async def _send(self, source: Source, routes: Routes, wall: Instant) -> Answer:
+    async def _send(self, source: Source, routes: Routes, wall: Instant, weight: int) -> Answer:
         sending = [
             _Sending(session, step, self._entry(source, session, wall, [event for _, event in step]))
             for session, placed in routes.sessions()
             for step in (placed[start : start + STEP_LIMIT] for start in range(0, len(placed), STEP_LIMIT))
         ]
-        answer, lost = await self._commit(sending)
+        answer, lost = await self._commit(sending, weight)
         if routes.levels:
             await self._store.write(partial(keep, events=routes.levels))
         self._router.remember(routes)
@@ -215,12 +223,12 @@ class Door:
         rooms = tuple(room for room in session.rooms if source.speaks_for(room))
         return Entry(session.clock.at(wall), Events(source.id, rooms, events, source.name))
 
-    async def _commit(self, sending: Sequence[_Sending]) -> tuple[Answer, frozenset[int]]:
+    async def _commit(self, sending: Sequence[_Sending], weight: int = 0) -> tuple[Answer, frozenset[int]]:
         """Append all or none, wait for each; what one session cannot take for good is refused, not the whole."""
         if not sending:
             return Answer([]), frozenset()
         try:
-            tickets = await self._log.append_all([(each.session.id, each.entry) for each in sending])
+            tickets = await self._log.append_all([(each.session.id, each.entry) for each in sending], weight)
         except Unavailable as full:
             raise Overfull(full.detail, wait_s=RETRY_AFTER_S) from None
         taken: dict[str, Taken] = {}

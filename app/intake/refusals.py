@@ -67,6 +67,12 @@ class BodyTooBig(ControlRoomError):
     kind, code = "too_large", "body_too_big"
 
 
+class BodyTooSlow(ControlRoomError):
+    """The body was not complete in time; what came of it is thrown away."""
+
+    code, retryable = "body_too_slow", True
+
+
 class BatchTooBig(ControlRoomError):
     """More records than a batch may have; none was taken."""
 

@@ -34,6 +34,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "locked_out": 429,
     "unsupported_media_type": 415,
     "method_not_allowed": 405,
+    "body_too_slow": 408,
     "link_used": 410,
 }
 """Codes whose status is not their kind's."""

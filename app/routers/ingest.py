@@ -1,6 +1,7 @@
 """POST /api/ingest: a plain ASGI application beside FastAPI, since what a framework does for a request costs as much as
 the whole door does for a batch (see bench/door.py)."""
 
+import asyncio
 from http import HTTPStatus
 from typing import Final
 
@@ -14,14 +15,17 @@ from app.access.access import bearer
 from app.access.tokens import Tokens
 from app.errors import ControlRoomError
 from app.intake.batch import Form
-from app.intake.door import Door, Source
-from app.intake.refusals import BodyTooBig, UnsupportedMediaType
+from app.intake.door import Door, Overfull, Source
+from app.intake.refusals import BodyTooBig, BodyTooSlow, UnsupportedMediaType
 from app.routers.errors import Broken, MethodNotAllowed, problem, story
 from app.routers.words import language_of
 from app.store.tokens import TokenRow
 
 log = structlog.get_logger()
 
+BODIES: Final = 64
+"""Bodies that may be on their way in at once; each may be some megabytes."""
+BODY_S: Final = 10.0
 INGEST_PATH: Final = "/api/ingest"
 FORMS: Final[dict[str, Form]] = {
     "application/json": "json",
@@ -35,10 +39,14 @@ _encoder: Final = msgspec.json.Encoder()
 class Ingest:
     """The door's HTTP side: reads a bounded body, asks the door, answers 202 or a problem document."""
 
-    def __init__(self, door: Door, tokens: Tokens, *, body_bytes: int) -> None:
+    def __init__(
+        self, door: Door, tokens: Tokens, *, body_bytes: int, bodies: int = BODIES, body_s: float = BODY_S
+    ) -> None:
         self._door = door
         self._tokens = tokens
         self._body_bytes = body_bytes
+        self._body_s = body_s
+        self._room_for = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -58,11 +66,24 @@ class Ingest:
         source = _source(await self._tokens.authenticate(bearer(headers.get("authorization", "")), "ingest", "admin"))
         form = _form(headers)
         self._door.admit(source)
-        body = await self._body(headers, receive)
+        body = await self._whole(headers, receive)
         session = Request(scope).query_params.get("session", "") if scope["query_string"] else ""
         answer = _encoder.encode(await self._door.take(source, body, form, session))
         await send({"type": "http.response.start", "status": int(HTTPStatus.ACCEPTED), "headers": _headers(answer)})
         await send({"type": "http.response.body", "body": answer})
+
+    async def _whole(self, headers: Headers, receive: Receive) -> bytes:
+        """Return the body, when there is room for one more and it comes in time. Raises Overfull, BodyTooSlow."""
+        if self._room_for == 0:
+            raise Overfull("too many bodies are on their way in", wait_s=1)
+        self._room_for -= 1
+        try:
+            async with asyncio.timeout(self._body_s):
+                return await self._body(headers, receive)
+        except TimeoutError:
+            raise BodyTooSlow(f"the body was not complete in {self._body_s:g} s") from None
+        finally:
+            self._room_for += 1
 
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
         declared = headers.get("content-length", "")
@@ -89,7 +110,7 @@ class Ingest:
 
     async def _refuse(self, refusal: ControlRoomError, scope: Scope, receive: Receive, send: Send) -> None:
         response = problem(refusal, language_of(Request(scope)))
-        if isinstance(refusal, BodyTooBig):
+        if isinstance(refusal, BodyTooBig | BodyTooSlow):
             response.headers["Connection"] = "close"  # what is still being sent is not read
         if isinstance(refusal, MethodNotAllowed):
             response.headers["Allow"] = "POST"

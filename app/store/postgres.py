@@ -64,7 +64,7 @@ def postgres_engine(
 
 
 class PostgresBackend:
-    """Owns three pools, so that no list is in the way of a commit or of who knocks; knows nothing of what is written."""
+    """Owns three pools, so that no list is in the way of a commit or of a look-up; knows nothing of what is read."""
 
     def __init__(self, url: URL, *, readers: int, look_ms: int) -> None:
         self._looking = postgres_engine(url, connections=LOOKERS, read_only=True, statement_ms=look_ms)

@@ -63,8 +63,8 @@ class DyingLog(MemorySessionLog):
         super().__init__()
         self._fate = fate
 
-    async def append_all(self, entries: Sequence[tuple[str, Entry]]) -> list[Ticket]:
-        tickets = await super().append_all(entries)
+    async def append_all(self, entries: Sequence[tuple[str, Entry]], weight: int = 0) -> list[Ticket]:
+        tickets = await super().append_all(entries, weight)
         self._fate.meet("append")
         return tickets
 

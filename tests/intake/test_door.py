@@ -287,6 +287,17 @@ async def test_counts_reach_the_doctor(house: House) -> None:
     assert rows[""].refused == {"unknown_kind": 1}
 
 
+async def test_a_batch_that_must_come_again_costs_its_source_nothing(house: House) -> None:
+    session = (await house.directory.open("wine-dy", "live"))[0].id
+    house.loop.refuse[session] = Unavailable("the store does not answer")
+    records = [house.record() | {"id": f"{n}"} for n in range(10_000)]
+    for _ in range(6):  # more records than the burst allows
+        with pytest.raises(Unavailable):
+            await house.post(*records)
+    house.loop.refuse.clear()
+    assert (await house.post(*records)).sessions[0].taken == 10_000
+
+
 async def test_other_bounds_can_be_set(migrated_file: Any, tmp_path: Any) -> None:
     async with open_house(migrated_file, tmp_path, Limits(text_chars=5, batch_records=2)) as house:
         assert await only_refusal(house, house.record("comment", text="一二三四五六")) == ("too_long", "payload.text")

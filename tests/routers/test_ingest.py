@@ -1,12 +1,16 @@
 """Promises of POST /api/ingest: statuses, tokens, bounds that are kept without reading on, and problem documents."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
 import pytest
+from starlette.types import Message, Receive
 
+from app.domain.people import SYSTEM
 from app.errors import Unavailable
+from app.routers.ingest import Ingest
 from tests.routers.web import Web
 
 JSON = {"Content-Type": "application/json"}
@@ -62,8 +66,6 @@ async def test_a_sign_in_is_no_ingest_token(web: Web) -> None:
 
 
 async def test_a_revoked_token_is_refused_at_once(web: Web) -> None:
-    from app.domain.people import SYSTEM
-
     machine = await web.machine("ingest", "wine-dy")
     assert (await machine.post("/api/ingest", json=[])).status_code == 202
     (token,) = await web.house.access.tokens.all()
@@ -187,3 +189,41 @@ async def test_no_secret_is_in_an_answer_or_a_log(web: Web, capsys: pytest.Captu
     assert "ingest_failed" in out.out + out.err
     for hidden in (secret, "私密的话", "very-secret"):
         assert hidden not in out.out + out.err + broken.text
+
+
+async def post(ingest: Ingest, secret: str, receive: Receive) -> tuple[int, dict[bytes, bytes]]:
+    """Return the status and the headers of what a sender is answered."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"authorization", f"Bearer {secret}".encode()), (b"content-type", b"application/json")]
+    scope = {"type": "http", "method": "POST", "path": "/api/ingest", "query_string": b"", "headers": headers}
+    await ingest(scope, receive, send)
+    return sent[0]["status"], dict(sent[0]["headers"])
+
+
+async def test_only_so_many_bodies_are_read_at_once_and_one_that_stops_coming_is_given_up(web: Web) -> None:
+    _, secret = await web.house.access.tokens.create("慢", "ingest", ["wine-dy"], SYSTEM)
+    ingest = Ingest(web.house.door, web.house.access.tokens, body_bytes=1_000, bodies=2, body_s=0.1)
+    readers, both = 0, asyncio.Event()
+
+    async def stuck() -> Message:
+        nonlocal readers
+        readers += 1
+        if readers == 2:
+            both.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sends anything")
+
+    async def whole() -> Message:
+        return {"type": "http.request", "body": b"[]", "more_body": False}
+
+    slow = [asyncio.create_task(post(ingest, secret, stuck)) for _ in range(2)]
+    await both.wait()
+    status, headers = await post(ingest, secret, whole)
+    assert (status, headers[b"retry-after"]) == (429, b"1")
+    for status, headers in await asyncio.gather(*slow):
+        assert (status, headers[b"connection"]) == (408, b"close")
+    assert (await post(ingest, secret, whole))[0] == 202

@@ -14,25 +14,34 @@ from app.errors import ControlRoomError, Unavailable
 WAITING_EVENTS: Final = 100_000
 """Most events of one session that may wait to be settled: half a second of the fastest ingest."""
 WAITING_IN_ALL: Final = 400_000
+WAITING_BYTES: Final = 128 * 1024 * 1024
+"""As they came in; decoded they take about four times as much."""
 
 
 class MemorySessionLog:
     """Owns what waits of every session; knows nothing of engines or SQL. For one event loop."""
 
-    def __init__(self, *, waiting_events: int = WAITING_EVENTS, waiting_in_all: int = WAITING_IN_ALL) -> None:
-        self._most, self._most_in_all = waiting_events, waiting_in_all
+    def __init__(
+        self,
+        *,
+        waiting_events: int = WAITING_EVENTS,
+        waiting_in_all: int = WAITING_IN_ALL,
+        waiting_bytes: int = WAITING_BYTES,
+    ) -> None:
+        self._most, self._most_in_all, self._most_bytes = waiting_events, waiting_in_all, waiting_bytes
         self._queues: dict[str, deque[tuple[int, Waiting]]] = {}
         self._unsettled: dict[str, int] = {}  # events a session, taken ones too: they are still owed an answer
         self._in_all = 0
+        self._bytes = 0
         self._count = 0
         self._takers: list[tuple[Collection[str] | None, asyncio.Future[None]]] = []
 
     async def append(self, session: str, entry: Entry) -> Ticket:
         size = size_of(entry.body)
         self._reserve(session, size, size)
-        return self._append(session, entry, size)
+        return self._append(session, entry, size, 0)
 
-    async def append_all(self, entries: Sequence[tuple[str, Entry]]) -> list[Ticket]:
+    async def append_all(self, entries: Sequence[tuple[str, Entry]], weight: int = 0) -> list[Ticket]:
         sizes = [size_of(entry.body) for _, entry in entries]
         wanted: dict[str, int] = defaultdict(int)
         for (session, _), size in zip(entries, sizes, strict=True):
@@ -40,22 +49,28 @@ class MemorySessionLog:
         in_all = sum(sizes)
         for session, size in wanted.items():
             self._reserve(session, size, in_all)
+        if self._bytes and self._bytes + weight > self._most_bytes:  # one alone is as large as the door lets in
+            raise Unavailable("too many bytes wait already", retry_after_s=1)
         # No await since the first look at the room there is: nobody else can have taken it.
-        return [self._append(session, entry, size) for (session, entry), size in zip(entries, sizes, strict=True)]
+        return [
+            self._append(session, entry, size, weight * size // in_all)
+            for (session, entry), size in zip(entries, sizes, strict=True)
+        ]
 
     def _reserve(self, session: str, size: int, in_all: int) -> None:
         if self._unsettled.get(session, 0) + size > self._most or self._in_all + in_all > self._most_in_all:
             raise Unavailable("too much of this session waits already", session=session, retry_after_s=1)
 
-    def _append(self, session: str, entry: Entry, size: int) -> Ticket:
+    def _append(self, session: str, entry: Entry, size: int, weight: int) -> Ticket:
         self._count += 1
-        ticket = new_slip(session, str(self._count), size)
+        ticket = new_slip(session, str(self._count), size, weight)
         queue = self._queues.get(session)
         if queue is None:
             queue = self._queues[session] = deque()
         queue.append((size, Waiting(ticket, entry)))
         self._unsettled[session] = self._unsettled.get(session, 0) + size
         self._in_all += size
+        self._bytes += weight
         if self._takers:
             self._wake(session)
         return ticket
@@ -99,6 +114,7 @@ class MemorySessionLog:
         if slip.result is not None:
             return
         self._in_all -= slip.size
+        self._bytes -= slip.weight
         left = self._unsettled[slip.session] - slip.size
         if left:
             self._unsettled[slip.session] = left

@@ -84,7 +84,7 @@ class RedisSessionLog:
     async def append(self, session: str, entry: Entry) -> Ticket:
         return (await self.append_all([(session, entry)]))[0]
 
-    async def append_all(self, entries: Sequence[tuple[str, Entry]]) -> list[Ticket]:
+    async def append_all(self, entries: Sequence[tuple[str, Entry]], weight: int = 0) -> list[Ticket]:
         if not entries:
             return []
         slips: list[Ticket] = []
