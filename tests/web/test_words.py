@@ -1,15 +1,20 @@
 """Promise: every word of the interface is there in three languages, and a page speaks the one its reader asked for."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgspec
+import opencc
 import pytest
 from starlette.requests import Request
 
-from app.domain.words import LANGUAGES
+from app.domain.words import LANGUAGES, in_language
 from app.errors import ControlRoomError, NotFound
 from app.routers import words
-from scripts.traditional import LOCALE, stale_files
+from app.workspace.file import read_workspace
+from scripts.traditional import LOCALE, SAMPLE, stale_files, stale_sample
 
 ROOT = Path(__file__).parents[2]
 HANZI = re.compile(r"[\u3400-\u9fff]")
@@ -54,6 +59,24 @@ def test_no_text_is_empty_and_no_english_text_holds_hanzi() -> None:
 
 def test_the_traditional_catalogues_are_what_their_generator_writes() -> None:
     assert stale_files(LOCALE, write=False) == [], "run: python -m scripts.traditional"
+
+
+def test_the_sample_speaks_to_a_reader_from_taiwan_in_traditional_characters() -> None:
+    assert stale_sample(SAMPLE, write=False) == [], "run: python -m scripts.traditional"
+    texts = list(_texts(msgspec.to_builtins(read_workspace(SAMPLE.read_bytes(), SAMPLE.name))))
+    assert len(texts) >= 40
+    to_taiwan = opencc.OpenCC("s2tw")  # characters only
+    shown = [in_language(text, "zh-TW") for text in texts]
+    assert [text for text in shown if to_taiwan.convert(text).replace("臺", "台") != text] == []
+
+
+def _texts(value: Any) -> Iterator[dict[str, str]]:
+    """Go through a structure for its texts in several languages."""
+    if isinstance(value, dict) and "zh-CN" in value:
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
 
 
 def test_every_key_that_a_page_or_a_module_names_exists() -> None:
