@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
-import { ageOf, counts, isListed, listed, loudest, markRank, pieces, promptFor, proposal, stateOf } from '../../static/js/desk/alerts.js'
+import { PAST_MS, ageOf, counts, departed, isListed, listed, loudest, markRank, pieces, promptFor, proposal, stateOf, subjects } from '../../static/js/desk/alerts.js'
 import { EMPTY, applyFrame } from '../../static/js/feed/board.js'
 import { freshness, shownAs } from '../../static/js/desk/freshness.js'
 import { History, thinned } from '../../static/js/desk/history.js'
@@ -82,6 +82,20 @@ test('an alert is as old as its level; one that ended says how long it lasted', 
   assert.equal(ageOf(raised, 45_000), 5_000)
   assert.equal(ageOf(alert({ opened_ms: 10_000, evidence: [{ kind: 'speech', at_ms: 30_000 }] }), 45_000), 35_000)
   assert.equal(ageOf({ ...raised, condition: 'ended', ended_ms: 70_000 }, 900_000), 60_000)
+})
+
+test('an alert that left the board stays for five minutes, and goes when it comes back', () => {
+  const left = alert({ id: 'a', opened_ms: 1_000, acked_by: '周敏', acked_ms: 2_000 })
+  const past = departed(new Map(), new Map([['a', left]]), new Map(), 61_000, () => '')
+  assert.deepEqual([...past.values()].map((one) => [stateOf(one), ageOf(one, 0), one.acked_by]), [['past', 60_000, '周敏']])
+  assert.equal(departed(past, new Map(), new Map(), 61_000 + PAST_MS, () => '').size, 0)
+  assert.equal(departed(past, new Map(), new Map([['a', left]]), 62_000, () => '').size, 0)
+})
+
+test('the viewers are the subject of a rule only when it measures nothing else', () => {
+  const of = (/** @type {string[]} */ ...names) => subjects(alert({ scope: 'session', evidence: names.map((name) => ({ kind: /** @type {const} */ ('reading'), at_ms: 0, name, value: 1 })) }))
+  assert.deepEqual(of('m.viewers', 'm.interaction_rate_5m'), ['interaction_rate_5m'])
+  assert.deepEqual(of('m.viewers'), ['viewers'])
 })
 
 test('a draft for the host is a correction only where something was said', () => {
@@ -230,7 +244,7 @@ function recorded () {
   const lines = readFileSync(new URL('./frames/console.ndjson', import.meta.url), 'utf8').trim().split('\n').map((line) => JSON.parse(line))
   const board = lines.reduce((now, frame) => applyFrame(now, frame).board, EMPTY)
   const head = board.topics.session.get('head')
-  return { board, history: new History(), nowMs: lines[lines.length - 1].now_ms, zone: head.zone, currency: head.currency, head }
+  return { board, history: new History(), nowMs: lines[lines.length - 1].now_ms, knownMs: lines[lines.length - 1].now_ms, cutMs: 0, zone: head.zone, currency: head.currency, head }
 }
 
 test('six tiles say value, target, change and age, and wear the colour of their alert', () => {

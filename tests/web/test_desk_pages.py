@@ -176,7 +176,18 @@ def test_a_recovered_alert_stays_until_it_is_acknowledged(console: Page) -> None
     row = alert_row(console, "a-rate")
     expect(row).to_contain_text("已恢复未确认")
     row.locator(".alert-ack").click()
-    expect(row).to_have_count(0)
+    expect(row).to_have_attribute("data-state", "past")
+    expect(row.locator(".alert-state")).to_have_text("已结束 · 持续 03:34 · 周敏 确认")
+    expect(row.locator("button:visible")).to_have_count(0)
+
+
+def test_a_sentence_of_the_past_stands_beside_what_is_now(stage: Stage, console: Page) -> None:
+    row = alert_row(console, "a-stock")
+    expect(row.locator(".alert-was")).to_have_text("触发时")
+    expect(row.locator(".alert-now")).to_contain_text("现在 可售 570 件 · 约 9.8 分钟")
+    sku = msgspec.structs.replace(stage.house.console.board["skus"]["SKU-2"], sellable=2_165, eta_min=30.0)
+    stage.change(skus=Changed({"SKU-2": sku}))
+    expect(row.locator(".alert-now")).to_have_text("恢复中 · 现在 可售 2,165 件 · 约 30.0 分钟")
 
 
 def test_a_correction_goes_to_the_host_as_urgent_and_its_receipt_comes_to_the_row(stage: Stage, console: Page) -> None:

@@ -33,6 +33,27 @@ export function listed (alerts) {
     rank(a) - rank(b) || STATE_RANK[stateOf(a)] - STATE_RANK[stateOf(b)] || b.opened_ms - a.opened_ms || (a.id < b.id ? -1 : 1))
 }
 
+export const PAST_MS = 300_000
+
+/**
+ * The alerts that ended and were acknowledged are no longer on the board; the page keeps each as one line for a while.
+ *
+ * @param {ReadonlyMap<string, Alert>} past
+ * @param {ReadonlyMap<string, Alert>} before  the board's alerts
+ * @param {ReadonlyMap<string, Alert>} after
+ * @param {number} nowMs
+ * @param {(id: string) => string} who  acknowledged it, as far as this page knows
+ * @returns {ReadonlyMap<string, Alert>}
+ */
+export function departed (past, before, after, nowMs, who) {
+  const kept = new Map([...past].filter(([id, alert]) => !after.has(id) && nowMs - (alert.ended_ms ?? 0) < PAST_MS))
+  for (const [id, alert] of before) {
+    if (after.has(id)) continue
+    kept.set(id, { ...alert, condition: 'ended', ended_ms: alert.ended_ms ?? nowMs, acked_ms: alert.acked_ms ?? nowMs, acked_by: alert.acked_by || who(id) })
+  }
+  return kept
+}
+
 /** @param {Iterable<Alert>} alerts @returns {[number, number, number]} unacknowledged P1, P2, P3 */
 export function counts (alerts) {
   /** @type {[number, number, number]} */
@@ -59,6 +80,20 @@ export function loudest (alerts) {
 export function levelSince (alert) {
   const at = (alert.evidence ?? []).filter((evidence) => evidence.kind === 'reading').map((evidence) => evidence.at_ms)
   return Math.max(alert.opened_ms, ...at)
+}
+
+/**
+ * What an alert of the room or the session measures. Rules about a share look at the viewers too, as its sample: these are
+ * the subject only of an alert that looks at nothing else.
+ *
+ * @param {Alert} alert
+ * @returns {string[]} metrics
+ */
+export function subjects (alert) {
+  if (alert.scope !== 'session' && alert.scope !== 'room') return []
+  const names = (alert.evidence ?? []).filter((evidence) => evidence.kind === 'reading').map((evidence) => (evidence.name ?? '').replace(/^m\./, ''))
+  const own = names.filter((name) => !/^viewers(_|$)/.test(name))
+  return [...new Set(own.length > 0 ? own : names)]
 }
 
 /** @param {Alert} alert @param {number} nowMs @returns {number} how long it has had this level; how long it lasted in all, once ended */

@@ -23,6 +23,20 @@ export function freshness (seenMs, everyMs, nowMs) {
 }
 
 /**
+ * While the page is cut off, nothing on it is fresher than the link.
+ *
+ * @template {Shown} T
+ * @param {T} shown
+ * @param {number} cutMs  since the last frame; 0 while there is a link
+ * @returns {T | Freshness}
+ */
+export function worse (shown, cutMs) {
+  if (shown !== 'live' && shown !== 'late' && shown !== 'estimated') return shown
+  if (cutMs > STALE_MS) return 'stale'
+  return cutMs > 0 ? 'late' : shown
+}
+
+/**
  * @param {Reading | undefined} reading
  * @param {number} nowMs
  * @returns {Shown}  `unknown` and `few` show no number; `stale` shows the last one, hatched

@@ -10,19 +10,24 @@
  *   id: string, label: string, value: string, unit: string, full: string, shown: Shown, age: string, tag: string,
  *   left: string, change: Change | null, right: string, rank: number, series: string, limit: number | null
  * }} TileModel  `rank`: of the worst open alert on it, 0 for none; `series`: a key of the history
- * @typedef {{ board: Board, history: History, nowMs: number, zone: string, currency: string, head: SessionHead | undefined }} Moment
+ * @typedef {{
+ *   board: Board, history: History, nowMs: number, knownMs: number, cutMs: number, zone: string, currency: string, head: SessionHead | undefined
+ * }} Moment  `cutMs`: since the last frame of a link that is lost, 0 while there is one; `knownMs`: session time of what the
+ *   board says: now, or the last frame's while cut off, so that what is derived from it stands still with it
  */
 
 import { age, clock, compact, delta, money, number, percent } from '../format.js'
 import { t } from '../words.js'
-import { isListed, rank, stateOf } from './alerts.js'
+import { isListed, rank, stateOf, subjects } from './alerts.js'
 import { topic } from '../feed/board.js'
-import { freshness, shownAs } from './freshness.js'
+import { freshness, shownAs, worse } from './freshness.js'
 import { endOfNow } from './rundown.js'
 import { forecast, riskiest } from './skus.js'
 
 /** Where 互动率 is too low, by the shipped rule; a target above it is the session's own wish. */
 export const RATE_FLOOR = 0.05
+/** Share of a line's target under which it is too low, by the shipped rule. */
+export const LOW_BITRATE = 0.6
 const NONE = '—'
 
 /** @param {Moment} moment @returns {TileModel[]} */
@@ -31,7 +36,7 @@ export function tiles (moment) {
 }
 
 /** @param {Moment} moment @param {(alert: Alert) => boolean} concerns @returns {{ rank: number, back: boolean }} */
-function standing (moment, concerns) {
+export function standing (moment, concerns) {
   let worst = 0
   let back = false
   for (const alert of topic(moment.board, 'alerts').values()) {
@@ -43,8 +48,7 @@ function standing (moment, concerns) {
 }
 
 /** @param {string} metric @returns {(alert: Alert) => boolean} */
-export const measures = (metric) => (alert) =>
-  (alert.scope === 'session' || alert.scope === 'room') && (alert.evidence ?? []).some((evidence) => evidence.kind === 'reading' && (evidence.name ?? '').includes(metric))
+export const measures = (metric) => (alert) => subjects(alert).some((name) => name.startsWith(metric))
 
 /**
  * @param {Moment} moment
@@ -55,9 +59,9 @@ export const measures = (metric) => (alert) =>
  * @returns {TileModel}
  */
 function plain (moment, id, reading, key, write) {
-  const { nowMs, zone, history, head } = moment
+  const { nowMs, cutMs, zone, history, head } = moment
   const ended = head?.state === 'ended'
-  const shown = ended && reading?.value != null ? 'live' : shownAs(reading, nowMs)
+  const shown = ended && reading?.value != null ? 'live' : worse(shownAs(reading, nowMs), cutMs)
   const value = shown === 'few' || shown === 'unknown' ? null : (reading?.value ?? history.last(key))
   const figure = value === null ? { value: NONE, unit: '', full: '' } : write(value)
   return {
@@ -105,7 +109,7 @@ function viewersTile (moment) {
 }
 
 /** @param {{ value: string, unit: string }} figure @returns {string} 30万, not 30.00万 */
-const brief = (figure) => figure.value.replace(/\.0+$/, '') + figure.unit
+export const brief = (figure) => figure.value.replace(/\.0+$/, '') + figure.unit
 
 /** @param {number} value @returns {string} */
 const short = (value) => brief(compact(value))
@@ -149,11 +153,11 @@ function stockTile (moment) {
   const row = riskiest(topic(moment.board, 'skus').values())
   if (!row || row.sellable == null) return { ...empty('stock'), left: t(row ? 'metric.no_stock' : 'metric.no_sku') }
   const orders = topic(moment.board, 'readings').get('gmv@session')
-  const shown = moment.head?.state === 'ended' ? 'live' : orders ? shownAs(orders, moment.nowMs) : 'live'
+  const shown = moment.head?.state === 'ended' ? 'live' : worse(orders ? shownAs(orders, moment.nowMs) : 'live', moment.cutMs)
   const tile = {
     ...empty('stock'), label: t('metric.stock_of', { name: row.name }), series: `sellable@sku:${row.sku}`,
     ...stockFigure(row), shown: shown === 'few' || shown === 'unknown' ? /** @type {const} */ ('live') : shown,
-    age: row.stock_seen_ms == null ? '' : ageText(row.stock_seen_ms, shown === 'stale' ? 'stale' : 'live', moment.nowMs, moment.zone)
+    age: row.stock_seen_ms == null ? '' : ageText(row.stock_seen_ms, shown === 'stale' || shown === 'late' ? shown : 'live', moment.nowMs, moment.zone)
   }
   return marked({ ...tile, ...stockFoot(moment, row) }, standing(moment, (alert) => alert.scope === 'sku' && alert.scope_id === row.sku))
 }
@@ -170,7 +174,7 @@ function stockFigure (row) {
 /** @param {Moment} moment @param {SkuRow} row @returns {{ left: string, right: string }} */
 function stockFoot (moment, row) {
   if ((row.sellable ?? 0) < 0) return { left: t('metric.oversold'), right: '' }
-  const ahead = forecast(row, moment.nowMs, endOfNow(topic(moment.board, 'rundown').get('now')))
+  const ahead = forecast(row, moment.knownMs, endOfNow(topic(moment.board, 'rundown').get('now')))
   if (!ahead) return { left: t('metric.no_eta'), right: '' }
   if (row.eta_min != null && row.eta_min >= 600) return { left: t('metric.lasts'), right: '' }
   return {
@@ -197,9 +201,9 @@ function streamTile (moment) {
   const key = `bitrate_kbps@line:${line.name}`
   const reading = topic(moment.board, 'readings').get(key)
   const ended = moment.head?.state === 'ended'
-  const shown = ended ? 'live' : freshness(line.seen_ms, reading?.every_ms ?? 1_000, moment.nowMs)
+  const shown = ended ? 'live' : worse(freshness(line.seen_ms, reading?.every_ms ?? 1_000, moment.nowMs), moment.cutMs)
   const tile = {
-    ...empty('stream'), label: t('metric.stream_of', { name: line.name }), series: key, shown, limit: line.target_kbps * 0.6,
+    ...empty('stream'), label: t('metric.stream_of', { name: line.name }), series: key, shown, limit: line.target_kbps * LOW_BITRATE,
     value: line.bitrate_kbps == null ? NONE : number(line.bitrate_kbps), unit: 'kbps', full: line.fps == null ? '' : t('metric.fps', { n: number(line.fps) }),
     age: ended ? '' : ageText(line.seen_ms, shown, moment.nowMs, moment.zone),
     tag: line.reconnecting ? t('metric.reconnecting') : '',

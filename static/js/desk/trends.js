@@ -5,12 +5,12 @@
  * @import { Span } from './history.js'
  * @import { Moment } from './tiles.js'
  * @typedef {'15m' | '1h' | 'all'} Range
- * @typedef {{ text: string, colour: number | 'limit' | 'forecast' }} Key
+ * @typedef {{ text: string, colour: number | 'limit' | 'forecast', rank?: number }} Key
  * @typedef {{
  *   id: string, title: string, keys: Key[], read: string, from: number, to: number, ceilingOf: number,
  *   lines: { span: Span, colour: string, dash: number[] }[], factor: number, percent: boolean,
  *   limit: { value: number, text: string, below: boolean } | null, alarms: { at: number, rank: number }[],
- *   forecast: { from: { at: number, value: number }, to: { at: number, value: number }, endAt: number | null, nowText: string, outText: string, endText: string } | null
+ *   forecast: { rank: number, from: { at: number, value: number }, to: { at: number, value: number }, endAt: number | null, nowText: string, outText: string, endText: string } | null
  * }} Trend
  */
 
@@ -18,7 +18,7 @@ import { clock, currencyDigits, number } from '../format.js'
 import { authored, t } from '../words.js'
 import { isSpoken, rank } from './alerts.js'
 import { topic } from '../feed/board.js'
-import { RATE_FLOOR, measures } from './tiles.js'
+import { RATE_FLOOR, measures, standing } from './tiles.js'
 import { endOfNow, startOf } from './rundown.js'
 import { forecast, riskiest } from './skus.js'
 
@@ -132,24 +132,26 @@ function stock (moment, range, cursor) {
   const row = riskiest(topic(moment.board, 'skus').values())
   const key = row ? `sellable@sku:${row.sku}` : ''
   const lines = [{ span: moment.history.span(key, from, to), colour: '--c1', dash: [] }]
-  const ahead = row && moment.head?.state !== 'ended' ? lookAhead(moment, row, to - from) : null
+  const rankNow = row ? standing(moment, (alert) => alert.scope === 'sku' && alert.scope_id === row.sku).rank : 0
+  const ahead = row && moment.head?.state !== 'ended' ? lookAhead(moment, row, to - from, rankNow) : null
   return {
     id: 'stock', title: row ? t('console.chart.stock_of', { name: row.name }) : t('console.chart.stock'),
-    keys: ahead && row ? [{ text: t('console.chart.pace', { n: number(row.sell_rate ?? 0) }), colour: 'forecast' }] : [],
+    keys: ahead && row ? [{ text: t('console.chart.pace', { n: number(row.sell_rate ?? 0) }), colour: 'forecast', rank: rankNow }] : [],
     read: readAt(lines, cursor, moment, (value) => number(value)), from, to: ahead ? Math.max(to, (ahead.endAt ?? 0), ahead.to.at) + 30_000 : to,
     ceilingOf: Math.max(highest(lines), row?.sellable ?? 0), lines, factor: 1, percent: false, limit: null,
     alarms: alarms(moment, (alert) => alert.scope === 'sku' && alert.scope_id === row?.sku), forecast: ahead
   }
 }
 
-/** @param {Moment} moment @param {SkuRow} row @param {number} past  length of what is drawn of the past @returns {Trend['forecast']} */
-function lookAhead (moment, row, past) {
+/** @param {Moment} moment @param {SkuRow} row @param {number} past  length of what is drawn of the past @param {number} rank  of the worst open alert of it, 0 for none @returns {Trend['forecast']} */
+function lookAhead (moment, row, past, rank) {
   const end = endOfNow(topic(moment.board, 'rundown').get('now'))
-  const ahead = forecast(row, moment.nowMs, end)
-  if (!ahead || row.sellable == null || ahead.outAt - moment.nowMs > past * 1.5) return null // so far off that the past would be squeezed away
-  const endAt = end !== null && end > moment.nowMs && end - moment.nowMs <= past * 1.5 ? end : null
+  const nowMs = moment.knownMs
+  const ahead = forecast(row, nowMs, end)
+  if (!ahead || row.sellable == null || ahead.outAt - nowMs > past * 1.5) return null // so far off that the past would be squeezed away
+  const endAt = end !== null && end > nowMs && end - nowMs <= past * 1.5 ? end : null
   return {
-    from: { at: moment.nowMs, value: row.sellable }, to: { at: ahead.outAt, value: 0 }, endAt, nowText: t('console.chart.now'),
+    rank, from: { at: nowMs, value: row.sellable }, to: { at: ahead.outAt, value: 0 }, endAt, nowText: t('console.chart.now'),
     outText: t('console.chart.out', { at: clock(ahead.outAt, moment.zone, false) }),
     endText: endAt === null ? '' : t('console.chart.ends', { at: clock(endAt, moment.zone, false) })
   }

@@ -2,11 +2,12 @@
  * The console of one room: follows its board, draws it once a frame, sends what the controller decides.
  */
 
-import { counts, listed, loudest, proposal, rank, stateOf } from '../desk/alerts.js'
+import { PAST_MS, counts, departed, listed, loudest, proposal, rank, stateOf } from '../desk/alerts.js'
 import { topic } from '../feed/board.js'
 import { cards } from '../feed/cards.js'
 import { UNSET, jumped, sessionNow, wallNow } from '../feed/clock.js'
 import { History, thinned } from '../desk/history.js'
+import { liveOf } from '../desk/live.js'
 import { RUNNING, hold, shown } from '../desk/messages.js'
 import { callsOf, chosen, isUnanswered, newest, openCalls, tablets, unread } from '../desk/receipts.js'
 import { cue } from '../desk/rundown.js'
@@ -17,7 +18,7 @@ import { blindSpots } from '../desk/watch.js'
 import { age, clock, duration, number } from '../format.js'
 import { readBoot } from '../boot.js'
 import { authored, t } from '../words.js'
-import { fillAges, fillAlerts } from '../views/alerts.js'
+import { fillAlerts } from '../views/alerts.js'
 import { fillCue, fillRundown } from '../views/cue.js'
 import { attr, find, put, putAuthored, show } from '../views/dom.js'
 import { fillGroup } from '../views/group.js'
@@ -64,6 +65,10 @@ const state = {
   /** @type {DeviceRow | null} */ device: null,
   /** @type {Map<string, number>} */ heard: new Map(),
   listening: false,
+  /** @type {ReadonlyMap<string, Alert>} */ alerts: new Map(),
+  /** @type {ReadonlyMap<string, Alert>} */ past: new Map(),
+  pastOf: '',
+  /** @type {Set<string>} */ ackedHere: new Set(),
   /** @type {Set<string>} */ answered: new Set(JSON.parse(sessionStorage.getItem(ANSWERED) ?? '[]')),
   session: '',
   shape: '',
@@ -77,7 +82,7 @@ const state = {
 
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
 const feed = new Feed(`${scheme}://${location.host}/ws/rooms/${encodeURIComponent(room.id)}?audience=control`, {
-  onChange: (changed) => redraw(changed),
+  onChange: (changed) => { if (changed.has('alerts')) keepPast(); redraw(changed) },
   onFrame: () => { shell.loaded(); sample() },
   onLink: () => { shell.showLink(Date.now()); redraw(['devices']) },
   onCaughtUp: (deltas) => { shell.caughtUp(deltas); loadHistory() },
@@ -88,7 +93,11 @@ shell.feed = feed
 /** @returns {Moment} */
 function moment () {
   const head = topic(feed.board, 'session').get('head')
-  return { board: feed.board, history, nowMs: sessionNow(feed.clock, Date.now()), zone: head?.zone ?? room.zone, currency: head?.currency ?? 'CNY', head }
+  const local = Date.now()
+  const { lostAt, open } = feed.link
+  const cut = lostAt !== null && !open
+  const nowMs = sessionNow(feed.clock, local)
+  return { board: feed.board, history, nowMs, knownMs: cut ? feed.clock.now_ms : nowMs, cutMs: cut ? Math.max(1, local - feed.clock.at) : 0, zone: head?.zone ?? room.zone, currency: head?.currency ?? 'CNY', head }
 }
 
 /** @param {Iterable<string>} topics  draw them in the next animation frame, all at once */
@@ -204,14 +213,29 @@ function setCursor (at) {
   requestAnimationFrame(drawCharts)
 }
 
+/** Alerts that left the board stay as one line; in another session, or where the board leaves some out, nothing is known of them. */
+function keepPast () {
+  const after = topic(feed.board, 'alerts')
+  const head = topic(feed.board, 'session').get('head')
+  const same = head !== undefined && head.id === state.pastOf && !head.alerts_more
+  state.past = same ? departed(state.past, state.alerts, after, feed.clock.now_ms, (id) => (state.ackedHere.has(id) ? boot.me.name : '')) : new Map()
+  state.alerts = after
+  state.pastOf = head?.id ?? ''
+}
+
+/** @param {Moment} now @returns {Alert[]} newest first */
+function pastRows (now) {
+  return [...state.past.values()].filter((alert) => now.nowMs - (alert.ended_ms ?? 0) < PAST_MS).sort((a, b) => (b.ended_ms ?? 0) - (a.ended_ms ?? 0))
+}
+
 /** @param {Moment} now */
 function drawAlerts (now) {
   const alerts = topic(feed.board, 'alerts')
   const rows = listed(alerts.values())
   const list = find(document, '#alert-list')
-  fillAlerts(list, rows, { prompts: topic(feed.board, 'prompts').values(), deliveries: topic(feed.board, 'deliveries').values(), nowMs: now.nowMs, zone: now.zone, busy: (id) => state.busy.has(id) })
+  fillAlerts(list, [...rows, ...pastRows(now)], { live: (alert) => liveOf(now, alert), prompts: topic(feed.board, 'prompts').values(), deliveries: topic(feed.board, 'deliveries').values(), nowMs: now.nowMs, zone: now.zone, busy: (id) => state.busy.has(id) })
   for (const button of list.querySelectorAll('[data-cmd]')) shell.guard(button)
-  show(find(document, '#alerts-none'), rows.length === 0)
+  show(find(document, '#alerts-none'), list.children.length === 0)
   put(find(document, '#alerts-note'), rows.length > 0 ? t('console.alerts.note', { n: rows.length }) : '')
   shell.setCounts(counts(rows))
   shell.heed(rows)
@@ -364,8 +388,7 @@ function tick () {
     const now = moment()
     drawCue(now)
     drawTiles(now)
-    fillAges(find(document, '#alert-list'), listed(topic(feed.board, 'alerts').values()), now.nowMs)
-    drawStrip(now)
+    drawAlerts(now)
     drawHost(now)
     drawSkus(now)
     drawMessages(now)
@@ -385,6 +408,7 @@ function api (path) {
 async function acknowledge (alert, button, what) {
   if (state.busy.has(alert.id) || !shell.acts) return
   state.busy.add(alert.id)
+  if (what === 'ack') state.ackedHere.add(alert.id) // the board may drop it before the answer is here
   await shell.command(button, api(`/alerts/${encodeURIComponent(alert.id)}/${what}`), { expects: alert.version }, () => {
     const undo = { text: t('common.undo'), act: () => { const now = topic(feed.board, 'alerts').get(alert.id); if (now) acknowledge(now, null, 'unack') } }
     shell.say(t(what === 'ack' ? 'console.acked' : 'console.unacked'), what === 'ack' ? undo : null)

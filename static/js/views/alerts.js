@@ -2,16 +2,19 @@
  * The alerts of a room: what, why, what to do, and what became of it.
  *
  * @import { Alert, Delivery, Evidence, Prompt } from '../../types/frames.js'
- * @typedef {{ prompts: Iterable<Prompt>, deliveries: Iterable<Delivery>, nowMs: number, zone: string, busy: (id: string) => boolean }} AlertsContext
+ * @import { Live } from '../desk/live.js'
+ * @typedef {{ live: (alert: Alert) => Live | null, prompts: Iterable<Prompt>, deliveries: Iterable<Delivery>, nowMs: number, zone: string, busy: (id: string) => boolean }} AlertsContext
  */
 
-import { ageOf, messagesOf, promptFor, proposal, rank, stateOf } from '../desk/alerts.js'
+import { ageOf, levelSince, messagesOf, promptFor, proposal, rank, stateOf } from '../desk/alerts.js'
 import { clock, duration } from '../format.js'
 import { authored, t } from '../words.js'
 import { delivered } from './group.js'
 import { attr, find, keyed, put, putAuthored, show } from './dom.js'
 import { category, fillMarked } from './marked.js'
 import { receiptWords } from './host.js'
+
+const FRESH_MS = 5_000
 
 /** @param {HTMLElement} list @param {readonly Alert[]} alerts  in order @param {AlertsContext} context */
 export function fillAlerts (list, alerts, context) {
@@ -20,6 +23,7 @@ export function fillAlerts (list, alerts, context) {
   keyed(list, 'alert-row', alerts, (alert) => alert.id, (row, alert) => {
     const state = stateOf(alert)
     attr(row, 'data-p', rank(alert))
+    attr(row, 'title', state === 'past' ? authored(alert.title).text : null)
     attr(row, 'data-state', state)
     const pri = find(row, '.pri')
     attr(pri, 'data-p', rank(alert))
@@ -27,6 +31,8 @@ export function fillAlerts (list, alerts, context) {
     putAuthored(find(row, '.alert-text'), authored(alert.title))
     fillCount(row, alert)
     fillState(row, alert, state)
+    put(find(row, '.alert-age'), duration(ageOf(alert, context.nowMs)))
+    fillNow(row, alert, context)
     fillWhy(find(row, '.alert-why'), alert)
     fillAction(find(row, '.alert-do'), alert, state, promptFor(prompts, alert.id) === null)
     fillButtons(row, alert, state, promptFor(prompts, alert.id), context)
@@ -34,16 +40,16 @@ export function fillAlerts (list, alerts, context) {
     put(find(row, '.alert-note'), note(alert, state, promptFor(prompts, alert.id), sent, context.zone))
     attr(find(row, '.alert-note'), 'data-bad', sent.some((delivery) => delivery.state === 'failed' || delivery.state === 'unknown') ? '' : null)
   })
-  fillAges(list, alerts, context.nowMs)
 }
 
-/** @param {HTMLElement} list @param {readonly Alert[]} alerts @param {number} nowMs  once a second */
-export function fillAges (list, alerts, nowMs) {
-  const rows = list.children
-  alerts.forEach((alert, i) => {
-    const age = rows[i]?.querySelector('.alert-age')
-    if (age) put(age, duration(ageOf(alert, nowMs)))
-  })
+/** @param {HTMLElement} row @param {Alert} alert @param {AlertsContext} context  the sentence is of when it fired; beside it how it stands */
+function fillNow (row, alert, { nowMs, live }) {
+  const measured = (alert.evidence ?? []).some((evidence) => evidence.kind === 'reading')
+  show(find(row, '.alert-was'), measured && alert.condition !== 'ended' && nowMs - levelSince(alert) > FRESH_MS)
+  const now = find(row, '.alert-now')
+  const value = live(alert)
+  show(now, value !== null)
+  put(now, value ? t(value.back ? 'console.alert.clearing' : 'console.alert.now', { value: value.text }) : '')
 }
 
 /** @param {HTMLElement} row @param {Alert} alert */
@@ -58,9 +64,15 @@ function fillCount (row, alert) {
 /** @param {HTMLElement} row @param {Alert} alert @param {string} state */
 function fillState (row, alert, state) {
   const element = find(row, '.alert-state')
-  const words = state === 'back' ? t('console.alert.back') : alert.condition === 'unknown' ? t('console.alert.no_data') : alert.flapping ? t('console.alert.flapping') : ''
+  const words = state === 'past' ? pastWords(alert) : state === 'back' ? t('console.alert.back') : alert.condition === 'unknown' ? t('console.alert.no_data') : alert.flapping ? t('console.alert.flapping') : ''
   show(element, words !== '')
   put(element, words)
+}
+
+/** @param {Alert} alert @returns {string} 已结束 · 持续 02:10 · 周敏 确认 */
+function pastWords (alert) {
+  const lasted = duration(ageOf(alert, 0))
+  return alert.acked_by ? t('console.alert.past_by', { age: lasted, who: alert.acked_by }) : t('console.alert.past', { age: lasted })
 }
 
 /** @param {Alert} alert @returns {Evidence | null} the newest sentence that broke the rule; what was said around it is context */

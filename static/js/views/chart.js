@@ -5,7 +5,7 @@
  *
  * @import { Span } from '../desk/history.js'
  * @typedef {{ span: Span, colour: string, dash?: number[], fill?: boolean }} Line
- * @typedef {{ from: { at: number, value: number }, to: { at: number, value: number }, endAt: number | null, nowText: string, outText: string, endText: string }} ForecastModel
+ * @typedef {{ rank: number, from: { at: number, value: number }, to: { at: number, value: number }, endAt: number | null, nowText: string, outText: string, endText: string }} ForecastModel
  * @typedef {{
  *   from: number, to: number, ceiling: number, ticks: readonly number[], write: (value: number) => string,
  *   writeTime: (at: number) => string, lines: readonly Line[],
@@ -259,18 +259,19 @@ function drawLine (frame, model, line) {
 /** @param {Frame} frame @param {ForecastModel} forecast */
 function drawForecast (frame, forecast) {
   const { pen } = frame
+  const colour = forecast.rank === 1 ? '--p1' : forecast.rank === 2 ? '--p2' : '--text-2' // only an open alert colours it
   const x0 = frame.x(forecast.from.at)
   const x1 = frame.x(forecast.to.at)
   const end = forecast.endAt === null ? null : frame.x(forecast.endAt)
   if (end !== null && end > x1) {
-    pen.fillStyle = token('--p1')
+    pen.fillStyle = token(colour)
     pen.globalAlpha = 0.14
     pen.fillRect(x1, TOP, Math.min(end, frame.right) - x1, frame.floor - TOP)
     pen.globalAlpha = 1
   }
   pen.strokeStyle = token('--text')
   upright(frame, x0, TOP - 6, frame.floor)
-  pen.strokeStyle = token('--p1')
+  pen.strokeStyle = token(colour)
   pen.lineWidth = 2
   pen.setLineDash([2, 4])
   pen.beginPath()
@@ -279,7 +280,7 @@ function drawForecast (frame, forecast) {
   pen.stroke()
   pen.setLineDash([])
   pen.lineWidth = 1
-  pen.fillStyle = token('--p1')
+  pen.fillStyle = token(colour)
   pen.beginPath()
   pen.arc(x1, frame.y(forecast.to.value), 4, 0, 7)
   pen.fill()
@@ -293,7 +294,7 @@ function drawForecast (frame, forecast) {
   }
   const width = pen.measureText(forecast.outText).width
   const outX = Math.min(frame.right - 4, Math.max(x0 + 8 + width, x1 + 4 + width))
-  write(frame, forecast.outText, outX, TOP + 14, '--p1', 'right', 14)
+  write(frame, forecast.outText, outX, TOP + 14, colour, 'right', 14)
 }
 
 /** @param {Frame} frame @param {ChartModel} model @param {{ at: number, rank: number }} alarm */

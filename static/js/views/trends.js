@@ -22,6 +22,7 @@ export function fillTrend (card, trend, { marks, gaps, cursor, zone, onCursor })
   keyed(find(card, '.chart-keys'), 'key-row', trend.keys, (key) => `${key.colour}`, (element, key) => {
     put(element, key.text)
     attr(element, 'data-c', key.colour)
+    attr(element, 'data-p', key.rank || null)
   })
   put(find(card, '.chart-read'), trend.read)
   const canvas = find(card, '.chart-plot')
