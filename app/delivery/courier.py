@@ -140,10 +140,19 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             ip = inner
-    return ip.is_global and not ip.is_multicast
+    if isinstance(ip, ipaddress.IPv6Address) and ip not in _GLOBAL_UNICAST:
+        return False
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOBODYS)
 
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All that is given out of IPv6; whatever lies outside leads to the own network or nowhere."""
+_NOBODYS: Final = (
+    ipaddress.IPv4Network("192.0.0.0/24"),  # protocol assignments, some of which Python calls global
+    ipaddress.IPv4Network("192.88.99.0/24"),  # relays that have been given up
+    ipaddress.IPv6Network("3fff::/20"),  # for documentation, newer than this Python
+)
 
 
 async def _body(response: httpx2.Response) -> bytes:
