@@ -34,10 +34,10 @@ class Attempts:
         self._free = free
         self._records: dict[Hashable, _Record] = {}
 
-    def begin(self, who: Hashable, now: Instant) -> None:
+    def begin(self, who: Hashable, now: Instant) -> int:
         """Count one attempt as failed before its answer is known, so that many at once gain nothing.
 
-        Raises LockedOut while `who` must wait; such a knock is not counted.
+        Returns how many that makes. Raises LockedOut while `who` must wait; such a knock is not counted.
         """
         record = self._records.pop(who, None)
         if record is None or now - record.seen_ms > FORGET_MS:
@@ -53,6 +53,7 @@ class Attempts:
         over = record.failures - self._free
         if over >= 0:
             record.until_ms = now + min(LONGEST_WAIT_MS, FIRST_WAIT_MS << min(over, 10))
+        return record.failures
 
     def succeeded(self, who: Hashable) -> None:
         """It was the right one: forget what was before."""

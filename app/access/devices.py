@@ -1,6 +1,8 @@
 """Tablets: paired with a room by six digits, known by a secret of their own, ended by a revocation."""
 
+import ipaddress
 import secrets
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from typing import Final
@@ -24,6 +26,8 @@ from app.store.faults import Clash
 
 CODE_MS: Final = 5 * MINUTE
 CODE_TRIES: Final = 5
+FREE_OF_ALL: Final = 100
+"""So many wrong codes of all addresses together, within the life of a code, cost no code a try."""
 CODE_DRAWS: Final = 5
 COOKIE_MS: Final = 365 * 24 * 60 * MINUTE
 SEEN_EVERY_MS: Final = MINUTE
@@ -63,7 +67,8 @@ class Devices:
         self._store = store
         self._clock = clock
         self._revocations = revocations
-        self._attempts = Attempts(free=2 * CODE_TRIES)
+        self._attempts = Attempts(free=CODE_TRIES)
+        self._wrong: deque[Instant] = deque(maxlen=FREE_OF_ALL)
         self._seen: dict[str, Instant] = {}
 
     async def offer(self, room: str, by: Actor) -> Code:
@@ -94,14 +99,19 @@ class Devices:
         return Code(code=digits, room=room, expires_ms=code.expires_ms, tries=CODE_TRIES)
 
     async def pair(self, digits: str, name: str, *, address: str = "") -> tuple[DeviceView, str]:
-        """Return the new tablet and its secret. Raises BadCode, BadName, LockedOut."""
+        """Return the new tablet and its secret. Raises BadCode, BadName, LockedOut.
+
+        Wrong codes count for their address, which must soon wait. They cost the codes a try only when the address goes
+        on after that, or too many come from everywhere: else five digits from anybody would shut every tablet out.
+        """
         now = self._clock.now()
         name = checked_name(name)
-        self._attempts.begin(address, now)
+        who = network_of(address)
+        spend = self._attempts.begin(who, now) > CODE_TRIES or self._many_wrong(now)
         device, secret = fresh_id(), fresh_secret()
 
         def pair(conn: Connection) -> DeviceRecord | None:
-            code = rows.use_code(conn, secret_hash(digits.strip()), now)
+            code = rows.use_code(conn, secret_hash(digits.strip()), now, spend=spend)
             if code is None:
                 return None  # committed all the same: a try is gone
             record = DeviceRecord(
@@ -119,9 +129,13 @@ class Devices:
 
         record = await self._store.write(pair)
         if record is None:
+            self._wrong.append(now)
             raise BadCode("this code is wrong, or not valid any more")
-        self._attempts.succeeded(address)
+        self._attempts.succeeded(who)
         return _view(record), secret
+
+    def _many_wrong(self, now: Instant) -> bool:
+        return len(self._wrong) == FREE_OF_ALL and now - self._wrong[0] < CODE_MS
 
     async def principal(self, secret: str) -> Principal:
         """Return the tablet behind a cookie. Raises NotSignedIn."""
@@ -160,6 +174,15 @@ class Devices:
             if view.id == device_id:
                 return view
         raise NotFound("there is no such tablet", device=device_id[:64])
+
+
+def network_of(address: str) -> str:
+    """Return whom an address belongs to: of IPv6 one house has 2**64 at least."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(ipaddress.IPv6Network((int(ip), 64), strict=False)) if ip.version == 6 else address
 
 
 def _principal(record: DeviceRecord) -> Principal:

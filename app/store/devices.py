@@ -20,7 +20,7 @@ class DeviceRecord(Struct, frozen=True, kw_only=True):
 
 
 class PairingCode(Struct, frozen=True, kw_only=True):
-    """`hash`: of the digits. A wrong code costs every open code a try, since it cannot be known which was meant."""
+    """`hash`: of the digits. A try is every open code's, since it cannot be known which was meant."""
 
     hash: str
     room: str
@@ -38,8 +38,8 @@ def offer_code(conn: Connection, code: PairingCode) -> None:
     conn.execute(insert(table).values({name: getattr(code, name) for name in code.__struct_fields__}))
 
 
-def use_code(conn: Connection, hash_: str, now: Instant) -> PairingCode | None:
-    """Use a code up and return it; None when it is wrong, late, used or out of tries, and then a try is gone.
+def use_code(conn: Connection, hash_: str, now: Instant, *, spend: bool = True) -> PairingCode | None:
+    """Use a code up and return it; None when it is wrong, late, used or out of tries, and if `spend` a try is gone.
 
     The caller must let the transaction commit in both cases: raise the refusal outside of it.
     """
@@ -49,7 +49,8 @@ def use_code(conn: Connection, hash_: str, now: Instant) -> PairingCode | None:
     row = conn.execute(used).mappings().first()
     if row is not None:
         return PairingCode(**row)
-    conn.execute(update(table).where(usable).values(tries_left=table.c.tries_left - 1))
+    if spend:
+        conn.execute(update(table).where(usable).values(tries_left=table.c.tries_left - 1))
     return None
 
 

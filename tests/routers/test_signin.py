@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from app.access.access import DEVICE_COOKIE, SIGN_IN_COOKIE
+from app.access.devices import FREE_OF_ALL, BadCode
 from app.access.principal import device_handle, person_handle, sign_in_handle
 from app.access.secret import secret_hash
 from app.domain.people import SYSTEM, Role
@@ -281,18 +282,49 @@ async def test_a_tablet_is_paired_by_six_digits_and_sees_its_own_room(web: Web) 
     assert (again.status_code, again.json()["code"]) == (403, "bad_code")
 
 
-async def test_a_code_is_over_after_five_minutes_or_five_wrong_tries(web: Web) -> None:
-    devices = web.house.access.devices
-    code = (await devices.offer("wine-dy", SYSTEM)).code
-    wrong = f"{(int(code) + 1) % 1_000_000:06d}"
-    for n in range(5):
-        client = web.client(**FORM)
-        answer = await client.post("/api/devices/pair", json={"code": wrong, "name": f"平板 {n}"})
-        assert answer.json()["code"] == "bad_code"
-    assert (await web.client(**FORM).post("/api/devices/pair", json={"code": code, "name": "平板"})).status_code == 403
-    late = (await devices.offer("wine-dy", SYSTEM)).code
+def other_than(code: str, n: int = 1) -> str:
+    return f"{(int(code) + n) % 1_000_000:06d}"
+
+
+async def test_a_code_is_over_after_five_minutes(web: Web) -> None:
+    late = (await web.house.access.devices.offer("wine-dy", SYSTEM)).code
     web.house.clock.advance(5 * MINUTE)
     assert (await web.client(**FORM).post("/api/devices/pair", json={"code": late, "name": "平板"})).status_code == 403
+
+
+async def test_after_five_wrong_codes_an_address_waits_and_the_others_do_not(web: Web) -> None:
+    devices = web.house.access.devices
+    code = (await devices.offer("wine-dy", SYSTEM)).code
+    for n in range(5):
+        client = web.client(**FORM)
+        answer = await client.post("/api/devices/pair", json={"code": other_than(code), "name": f"平板 {n}"})
+        assert answer.json()["code"] == "bad_code"
+    locked = await web.client(**FORM).post("/api/devices/pair", json={"code": code, "name": "平板"})
+    assert (locked.status_code, locked.json()["code"], locked.json()["wait_s"]) == (429, "locked_out", 30)
+    assert (await devices.pair(code, "平板", address="192.168.1.9"))[0].room == "wine-dy"
+
+
+async def test_who_goes_on_after_waiting_spends_the_codes_tries(web: Web) -> None:
+    devices = web.house.access.devices
+    code = (await devices.offer("wine-dy", SYSTEM)).code
+    for house in range(5):
+        for n in range(6):
+            web.house.clock.advance(30_000 if n == 5 else 0)
+            with pytest.raises(BadCode):
+                # One house: an IPv6 network, from which every try comes under an address of its own.
+                await devices.pair(other_than(code), "平板", address=f"2001:db8:0:{house}::{n}")
+    with pytest.raises(BadCode):
+        await devices.pair(code, "平板", address="192.168.1.9")
+
+
+async def test_wrong_codes_from_everywhere_spend_the_codes_tries(web: Web) -> None:
+    devices = web.house.access.devices
+    code = (await devices.offer("wine-dy", SYSTEM)).code
+    for n in range(FREE_OF_ALL + 5):
+        with pytest.raises(BadCode):
+            await devices.pair(other_than(code, n + 1), "平板", address=f"10.0.0.{n}")
+    with pytest.raises(BadCode):
+        await devices.pair(code, "平板", address="192.168.1.9")
 
 
 async def test_a_form_without_a_script_pairs_too(web: Web) -> None:

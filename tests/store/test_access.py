@@ -82,6 +82,7 @@ async def test_a_pairing_code_opens_once_and_wrong_ones_use_it_up(store: Store) 
     await store.write(partial(devices.offer_code, code=code))
     for _ in range(4):
         assert await store.write(partial(devices.use_code, hash_="wrong", now=NOW)) is None
+    assert await store.write(partial(devices.use_code, hash_="wrong", now=NOW, spend=False)) is None
     left = await store.read(partial(devices.open_code, room="a", now=NOW))
     assert left is not None
     assert left.tries_left == 1
