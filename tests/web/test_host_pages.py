@@ -474,7 +474,9 @@ def test_settings_are_kept_on_the_device(stage: Stage, tablet: Page) -> None:
     tablet.click("#open-settings")
     for _ in range(2):
         tablet.click("[data-size='8']")
+    expect(tablet.locator("[data-toggle=hand]")).to_have_text("左手：收到在左边")
     tablet.click("[data-toggle=hand]")
+    expect(tablet.locator("[data-toggle=hand]")).to_have_text("右手：收到在右边")
     tablet.click("[data-toggle=mirror]")
     tablet.click("[data-bright='-10']")
     tablet.reload()
@@ -530,6 +532,33 @@ def test_every_target_is_large_and_nothing_is_cut_off(stage: Stage, browser: Bro
     measured = page.evaluate(MEASURE)
     assert measured == {"small": [], "full": [], "sideways": 0, "cut": [], "tiny": []}
     context.close()
+
+
+THREE_LINES = "下一分钟先别报价，等供应链回话，再说一遍现货数量和发货时间，请不要承诺今天发货"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("text", [CORRECTION, THREE_LINES, LONG])
+def test_an_urgent_card_of_any_length_leaves_its_header_and_the_countdown_alone(
+    stage: Stage, page: Page, size: str, text: str
+) -> None:
+    width, height = SIZES[size]
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{stage.url}/host/r1")
+    stage.send(1, SCARCE)
+    stage.send(2, text, "urgent")
+    expect(page.locator("#urgent-left")).to_have_text(re.compile(r"^本段剩余 \d\d:\d\d$"))
+    expect(page.locator("#urgent-left")).to_be_visible()
+    header, lines = extent(page, ".host-urgent-top"), extent(page, "#urgent-lines")
+    assert header[1] + 8 <= lines[0]
+    assert lines[1] <= extent(page, "#urgent")[1]
+
+
+def extent(page: Page, selector: str) -> tuple[float, float]:
+    """Return where an element begins and ends, from the top of the page."""
+    box = page.locator(selector).bounding_box()
+    assert box is not None
+    return box["y"], box["y"] + box["height"]
 
 
 def test_the_page_rests_when_nothing_happens(stage: Stage, tablet: Page) -> None:

@@ -146,7 +146,7 @@ function fillTimes () {
     shift: where.now && Math.abs(shift) >= SHIFT_FROM_MS && Math.abs(shift) < SHIFT_TO_MS ? t(shift > 0 ? 'host.behind' : 'host.ahead', { by: duration(Math.abs(shift)) }) : '',
     drill: head !== undefined && head.kind !== 'live'
   })
-  put(find(host, '#urgent-left'), where.now && !where.over ? t('host.urgent_left', { left }) : '')
+  put(find(host, '#urgent-left'), !where.now ? '' : where.over ? `${t('host.over')} ${left}` : t('host.urgent_left', { left }))
   put(find(host, '#more'), more(at))
   fillNext(host, upcoming(where.next, rundown), on.waiting > 0 ? t('host.waiting', { n: on.waiting }) : '', on.next !== null)
   fillConnection()
@@ -251,7 +251,7 @@ function setComfort (change) {
   host.style.setProperty('--bright', String(comfort.bright / 100))
   put(find(settings, '#size'), String(comfort.size))
   put(find(settings, '#bright'), `${comfort.bright}%`)
-  attr(find(settings, '[data-toggle=hand]'), 'aria-pressed', String(comfort.hand === 'right'))
+  put(find(settings, '[data-toggle=hand]'), comfort.hand === 'right' ? t('host.hand_right') : t('host.hand_left'))
   attr(find(settings, '[data-toggle=mirror]'), 'aria-pressed', String(comfort.mirror))
   later()
 }
