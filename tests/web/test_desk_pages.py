@@ -270,7 +270,8 @@ def test_a_cut_shows_at_once_stops_the_buttons_and_heals_by_itself(stage: Stage,
     stage.do(stage.house.console.cut, 1013)
     expect(console.locator("#link")).to_have_attribute("data-state", "reconnecting")
     expect(alert_row(console, "a-warm").locator(".alert-ack")).to_be_disabled()
-    expect(console.locator("#link-note")).to_be_visible()
+    expect(console.locator("#link-note")).to_contain_text("画面停在")
+    expect(tile(console, "viewers")).to_have_attribute("data-state", "late")
     stage.change(messages=Changed({f"{400:012d}": Message("comment", stage.house.console.now, "补**", "断线时来的")}))
     console.locator("#link-retry").click()
     expect(console.locator("#link")).not_to_have_attribute("data-state", "live")
@@ -372,6 +373,15 @@ def test_a_room_without_a_session_offers_to_start_one(stage: Stage, page: Page) 
     page.goto(stage.url + CONSOLE)
     page.locator("#cue-start").click()
     assert last_command(stage, page) | {"key": ""} == {"path": "sessions", "body": {"room": "room-1"}, "key": ""}
+
+
+def test_a_session_that_is_over_is_summed_up_and_a_drill_offers_no_other(stage: Stage, console: Page) -> None:
+    head = stage.house.console.board["session"]["head"]
+    summary = {"viewers_peak": 806.0, "gmv": 20_100_000.0, "orders": 1_204.0, "comments": 3_310.0, "alerts": 4.0}
+    over = msgspec.structs.replace(head, state="ended", ended_ms=stage.house.console.now, summary=summary)
+    stage.change(session=Changed({"head": over}))
+    expect(console.locator("#cue-sum")).to_have_text("在线峰值 806 · 成交额 20.10万 · 订单 1,204 · 评论 3,310 · 告警 4")
+    expect(console.locator("#cue-start")).to_be_hidden()
 
 
 def test_the_overview_says_which_room_why_and_since_when(stage: Stage, page: Page, complaints: list[str]) -> None:

@@ -65,11 +65,27 @@ function plain (moment, id, reading, key, write) {
   const value = shown === 'few' || shown === 'unknown' ? null : (reading?.value ?? history.last(key))
   const figure = value === null ? { value: NONE, unit: '', full: '' } : write(value)
   return {
-    id, label: t(`metric.${id}`), ...figure, shown: value === null && shown === 'stale' ? 'unknown' : shown,
+    id, label: wholeOf(moment, id), ...figure, full: [figure.full, split(moment, id, write)].filter(Boolean).join('\n'), shown: value === null && shown === 'stale' ? 'unknown' : shown,
     age: ended ? '' : ageText(reading?.seen_ms, shown, nowMs, zone),
     tag: shown === 'estimated' ? t('state.estimated') : '',
     left: stateNote(shown), change: null, right: '', rank: 0, series: key, limit: null
   }
+}
+
+/** @param {Moment} moment @param {string} id @returns {string} a number of several rooms says so */
+function wholeOf ({ board }, id) {
+  const n = topic(board, 'rooms').size
+  return n > 1 ? t('metric.whole', { metric: t(`metric.${id}`), n }) : t(`metric.${id}`)
+}
+
+/** @param {Moment} moment @param {string} id @param {(value: number) => { value: string, unit: string }} write @returns {string} how the rooms share it, where the board says so */
+function split ({ board }, id, write) {
+  const rooms = [...topic(board, 'rooms').values()]
+  if (rooms.length < 2) return ''
+  return rooms.flatMap((room) => {
+    const value = topic(board, 'readings').get(`${id}@room:${room.id}`)?.value
+    return value == null ? [] : [t('metric.split', { room: room.name, value: brief(write(value)) })]
+  }).join(' · ')
 }
 
 /** @param {number | null | undefined} seen @param {Shown} shown @param {number} nowMs @param {string} zone @returns {string} */

@@ -11,6 +11,8 @@ import { liveOf } from '../desk/live.js'
 import { RUNNING, hold, shown } from '../desk/messages.js'
 import { callsOf, chosen, isUnanswered, newest, openCalls, tablets, unread } from '../desk/receipts.js'
 import { cue } from '../desk/rundown.js'
+import { worse } from '../desk/freshness.js'
+import { summaryWords } from '../desk/summary.js'
 import { Feed } from '../feed/socket.js'
 import { tiles } from '../desk/tiles.js'
 import { gaps, marks, trends } from '../desk/trends.js'
@@ -143,7 +145,10 @@ function drawSession (now) {
   attr(page, 'data-session', head ? head.state : 'none')
   const idle = !head || head.state === 'ended' || head.state === 'planned'
   attr(find(document, '#cue'), 'data-idle', idle ? '' : null)
-  put(find(document, '#cue-idle-text'), head?.state === 'ended' ? t('console.ended', { at: clock(head.ended_ms ?? now.nowMs, now.zone) }) : head?.state === 'planned' ? t('state.planned') : t('console.idle'))
+  const over = head?.state === 'ended'
+  put(find(document, '#cue-idle-text'), over ? t('console.ended', { at: clock(head.ended_ms ?? now.nowMs, now.zone) }) : head?.state === 'planned' ? t('state.planned') : t('console.idle'))
+  put(find(document, '#cue-sum'), over ? summaryWords(head.summary ?? {}, head.currency) : '')
+  show(find(document, '#cue-start'), !head || head.kind === 'live')
   shell.useZone(now.zone)
   shell.ownClock = head !== undefined && head.kind !== 'live'
   if (head && head.id !== state.session) {
@@ -271,8 +276,9 @@ function drawSkus (now) {
   for (const alert of topic(feed.board, 'alerts').values()) {
     if (alert.scope === 'sku' && alert.condition !== 'ended' && rank(alert) <= 3) ranks.set(alert.scope_id, Math.min(rank(alert), ranks.get(alert.scope_id) ?? 9))
   }
-  fillSkus(find(document, '#sku-rows'), rows, { ranks, nowMs: now.nowMs, zone: now.zone, currency: now.currency })
+  fillSkus(find(document, '#sku-rows'), rows, { ranks, nowMs: now.knownMs, zone: now.zone, currency: now.currency })
   show(find(document, '#sku-none'), rows.length === 0)
+  attr(find(document, '.sku-card'), 'data-state', worse('live', now.cutMs) === 'stale' ? 'stale' : null)
   const seen = Math.max(0, ...rows.map((row) => row.stock_seen_ms ?? 0))
   put(find(document, '#sku-note'), rows.length === 0 ? '' : seen > 0 ? t('console.sku.note', { age: age(now.nowMs - seen) }) : t('console.sku.note_plain'))
   drawTab('sku', [...ranks.values()])

@@ -227,7 +227,9 @@ export class Shell {
     const cut = state === 'reconnecting' || state === 'offline'
     show(find(document, '#link-note'), cut)
     const left = link.retryAt === null ? 0 : Math.ceil((link.retryAt - local) / 1000)
-    if (cut) put(find(document, '#link-note-text'), left > 0 ? t('shell.link.lost', { s: left }) : t('shell.link.trying'))
+    const retry = left > 0 ? t('shell.link.lost', { s: left }) : t('shell.link.trying')
+    const last = this.ownClock ? feed.clock.now_ms : feed.clock.wall_ms
+    if (cut) put(find(document, '#link-note-text'), last > 0 ? t('shell.link.bar', { at: clock(last, this.#zone), retry }) : retry)
     this.#allowCommands(canSend(state))
   }
 
