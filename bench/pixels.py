@@ -92,8 +92,6 @@ async def _console(page: Page, base: str, admin: str) -> Page:
     await page.goto(link if link.startswith("http") else f"{base}{link}")
     for field in await page.query_selector_all("input[type=password]"):
         await field.fill("a long password for a bench")
-    if await page.query_selector("input[name=name]"):
-        await page.fill("input[name=name]", "bench")
     await page.click("button[type=submit]")
     await page.wait_for_url(f"{base}/")
     await page.goto(f"{base}/rooms/{ROOM}")
