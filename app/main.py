@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
 from app.routers import stream
@@ -16,6 +17,7 @@ from app.routers.pages import desk_pages
 from app.runtime import Runtime
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
+COMPRESSED = ("/static/", "/rooms/", "/host/", "/login", "/first", "/pair")
 
 
 class Static(StaticFiles):
@@ -28,6 +30,18 @@ class Static(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         return await super().get_response(path, scope)
+
+
+class Compress:
+    """Sends pages and our own files compressed; answers, streams and downloads of the API go out as they are made."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._small = GZipMiddleware(app, compresslevel=6)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        wanted = scope["type"] == "http" and (scope["path"] == "/" or scope["path"].startswith(COMPRESSED))
+        await (self._small if wanted else self._app)(scope, receive, send)
 
 
 def build(runtime: Runtime) -> Front:
@@ -43,6 +57,7 @@ def build(runtime: Runtime) -> Front:
     )
     app.state.runtime = runtime
     install_api(app)
+    app.add_middleware(Compress)
     house = House(runtime.access, runtime.catalogue)
     app.include_router(stream.router)
     app.include_router(desk_pages(house))

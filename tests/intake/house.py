@@ -136,6 +136,10 @@ class Loop:
 class Catalogue:
     workspace: Workspace
 
+    @property
+    def name(self) -> str:
+        return self.workspace.name
+
     def all(self) -> Workspace:
         return self.workspace
 

@@ -16,6 +16,7 @@ from app.domain.readings import MinuteRow
 from app.instants import Instant
 from app.intake.desk import Desk
 from app.intake.directory import Directory
+from app.intake.door import Door
 from app.routers.api import Front, install_api
 from app.settings import Settings
 from app.store.database import Store
@@ -43,6 +44,7 @@ class TestRuntime:
     desk: Desk
     directory: Directory
     catalogue: Catalogue
+    door: Door
     build: str = "test"
     draining: bool = False
     worker: Worker = field(default_factory=Worker)
@@ -106,6 +108,7 @@ async def open_web(house: House, **settings: Any) -> AsyncIterator[Web]:
         desk=house.desk,
         directory=house.directory,
         catalogue=house.catalogue,
+        door=house.door,
     )
     app = FastAPI(docs_url=None, redoc_url=None)
     app.state.runtime = runtime
