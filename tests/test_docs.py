@@ -358,6 +358,13 @@ def test_every_cueroom_command_in_the_pages_is_one() -> None:
             assert words in COMMANDS, f"{file.name}: cueroom {words}"
 
 
+def test_the_rooms_of_the_pages_are_made_by_the_example_file() -> None:
+    made = set(re.findall(r"^  - id: (\S+)$", next(each.text for each in blocks("workspace")), re.MULTILINE))
+    for file in [*DOCS.glob("*.md"), ROOT / "README.md"]:
+        for room in re.findall(r"cueroom token create[^`\n]*--room (\S+)", file.read_text(encoding="utf-8")):
+            assert room in made, f"{file.name}: {room}"
+
+
 def test_what_the_readme_tells_to_type_is_a_target_of_make() -> None:
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     typed = BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))

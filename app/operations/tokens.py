@@ -3,6 +3,7 @@
 import shlex
 from functools import partial
 
+import msgspec
 from msgspec import Struct
 
 from app.domain.people import SYSTEM
@@ -28,14 +29,17 @@ async def create_token(here: Installation, wanted: CreateToken) -> Answer:
         await here.store.read(partial(room, room_id=each))
     view, secret = await here.access.tokens.create(wanted.name, wanted.scope, wanted.rooms, SYSTEM)
     trial = _trial(here, wanted, secret)
-    lines = (word("token_once", wanted.language), f"  {secret}", word("token_try", wanted.language), f"  {trial}")
+    hint = "token_try_ingest" if wanted.scope == "ingest" else "token_try"
+    lines = (word("token_once", wanted.language), f"  {secret}", word(hint, wanted.language), f"  {trial}")
     data = {"id": view.id, "token": secret, "scope": view.scope, "rooms": view.rooms, "curl": trial}
     return Answer(lines, data=data)
 
 
 def _trial(here: Installation, wanted: CreateToken, secret: str) -> str:
-    """Return a curl line that works as it stands and changes nothing: a heartbeat, or the list of rooms."""
+    """Return a curl line that works as it stands in any shell: one reading of viewers of now, or the list of rooms."""
     bearer = shlex.quote(f"Authorization: Bearer {secret}")
     if wanted.scope != "ingest":
         return f"curl -sS -H {bearer} {here.url}/api/rooms"
-    return f"curl -sS -H {bearer} -H 'Content-Type: application/json' -d '[]' {here.url}/api/ingest"
+    record = {"room": wanted.rooms[0], "kind": "viewers", "occurred_ms": here.clock.now(), "payload": {"online": 1}}
+    body = shlex.quote(msgspec.json.encode(record).decode())
+    return f"curl -sS -H {bearer} -H 'Content-Type: application/json' -d {body} {here.url}/api/ingest"

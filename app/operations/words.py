@@ -34,6 +34,11 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
         "the token, shown this once:",
     ),
     "token_try": ("试一下：", "試一下：", "try it:"),
+    "token_try_ingest": (
+        "试一下（送一条「在线 1 人」；没在播时会开一场）：",
+        "試一下（送一條「線上 1 人」；沒在播時會開一場）：",
+        "try it (sends “1 viewer”; opens a session when none is live):",
+    ),
     "person_link": (
         "{name} 用此链接设置密码（一次有效，3 天内）：",
         "{name} 用此連結設定密碼（一次有效，3 天內）：",
