@@ -7,7 +7,7 @@
  * @import { History } from './history.js'
  * @typedef {{ text: string, dir: 'up' | 'down' | 'same' }} Change
  * @typedef {{
- *   id: string, label: string, value: string, unit: string, full: string, shown: Shown, age: string, tag: string,
+ *   id: string, label: string, whole: string, value: string, unit: string, full: string, shown: Shown, age: string, tag: string,
  *   left: string, change: Change | null, right: string, rank: number, series: string, limit: number | null
  * }} TileModel  `rank`: of the worst open alert on it, 0 for none; `series`: a key of the history
  * @typedef {{
@@ -65,17 +65,17 @@ function plain (moment, id, reading, key, write) {
   const value = shown === 'few' || shown === 'unknown' ? null : (reading?.value ?? history.last(key))
   const figure = value === null ? { value: NONE, unit: '', full: '' } : write(value)
   return {
-    id, label: wholeOf(moment, id), ...figure, full: [figure.full, split(moment, id, write)].filter(Boolean).join('\n'), shown: value === null && shown === 'stale' ? 'unknown' : shown,
+    id, label: t(`metric.${id}`), whole: wholeOf(moment), ...figure, full: [figure.full, split(moment, id, write)].filter(Boolean).join('\n'), shown: value === null && shown === 'stale' ? 'unknown' : shown,
     age: ended ? '' : ageText(reading?.seen_ms, shown, nowMs, zone),
     tag: shown === 'estimated' ? t('state.estimated') : '',
     left: stateNote(shown), change: null, right: '', rank: 0, series: key, limit: null
   }
 }
 
-/** @param {Moment} moment @param {string} id @returns {string} a number of several rooms says so */
-function wholeOf ({ board }, id) {
+/** @param {Moment} moment @returns {string} a number of several rooms says so */
+function wholeOf ({ board }) {
   const n = topic(board, 'rooms').size
-  return n > 1 ? t('metric.whole', { metric: t(`metric.${id}`), n }) : t(`metric.${id}`)
+  return n > 1 ? t('metric.whole', { n }) : ''
 }
 
 /** @param {Moment} moment @param {string} id @param {(value: number) => { value: string, unit: string }} write @returns {string} how the rooms share it, where the board says so */
@@ -201,7 +201,7 @@ function stockFoot (moment, row) {
 
 /** @param {string} id @returns {TileModel} */
 function empty (id) {
-  return { id, label: t(`metric.${id}`), value: NONE, unit: '', full: '', shown: 'unknown', age: '', tag: '', left: '', change: null, right: '', rank: 0, series: '', limit: null }
+  return { id, label: t(`metric.${id}`), whole: '', value: NONE, unit: '', full: '', shown: 'unknown', age: '', tag: '', left: '', change: null, right: '', rank: 0, series: '', limit: null }
 }
 
 /** @param {Iterable<LineRow>} lines @returns {LineRow | null} the one furthest below its target */

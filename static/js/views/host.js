@@ -62,7 +62,7 @@ function perStage (receipt) {
   const next = stages.find(([, at]) => at === null)?.[0]
   return stages.map(([stage, at]) => ({
     key: stage, on: at !== null,
-    what: stage === 'seen' && receipt.word ? `${t('console.receipt.seen')} · ${t(`console.receipt.word.${receipt.word}`)}` : t(`console.receipt.${stage}`),
+    what: stage === 'seen' && receipt.word ? t(`console.receipt.word.${receipt.word}`) : t(`console.receipt.${stage}`),
     when: at !== null ? took(at) : stage === next ? t('console.receipt.wait', { age: duration(receipt.waiting) }) : ''
   }))
 }

@@ -16,6 +16,8 @@ export function fillTile (element, model, values) {
   attr(element, 'data-state', model.shown)
   fillRank(find(element, '.pri'), model.rank)
   put(find(element, '.tile-label'), model.label)
+  put(find(element, '.tile-whole'), model.whole)
+  attr(find(element, '.tile-head'), 'title', [model.label, model.whole].filter(Boolean).join(' · '))
   const tag = find(element, '.tile-tag')
   show(tag, model.tag !== '')
   put(tag, model.tag)
