@@ -1,5 +1,6 @@
 """A migrated, empty store of each kind."""
 
+import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: PostgresServer, worker_id: str) -> str:
     """Return the name of a migrated PostgreSQL database to copy."""
-    name = f"template_{worker_id}"
+    name = f"template_{worker_id}_{secrets.token_hex(4)}"  # two folders of tests may each ask for one
     migrate.upgrade(postgres_server.create_database(name=name))
     return name
 
