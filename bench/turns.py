@@ -1,6 +1,7 @@
 """A turn of the worker beside many idle live sessions: what they cost an event on its way to its commit."""
 
 import asyncio
+import gc
 import statistics
 import tempfile
 import time
@@ -48,6 +49,8 @@ async def measured(number: int) -> tuple[float, float, float]:
         running = asyncio.create_task(worker.run())
         while len(worker.sessions) < number:  # noqa: ASYNC110  # a benchmark: nobody tells it
             await asyncio.sleep(0.1)
+        gc.collect()
+        gc.freeze()  # as the running process does
         began = time.process_time()
         await asyncio.sleep(5)
         idle = (time.process_time() - began) / 5

@@ -18,6 +18,7 @@ from app.domain.board import DeviceRow
 from app.domain.commands import Outcome
 from app.domain.deliveries import Delivery
 from app.domain.effects import Effects, SessionState
+from app.domain.identity import id_hash
 from app.domain.records import CommandIssued, Entry, Gap
 from app.domain.session_clock import SessionClock
 from app.errors import ControlRoomError, FenceLost, NotFound, Unavailable
@@ -94,6 +95,15 @@ class CommitBroken(ControlRoomError):
 
 def _away() -> Unavailable:
     return Unavailable("the store does not answer; send the same records again", retry_after_s=2)
+
+
+async def _breathe(began: float) -> float:
+    """Give the loop away once it has been held for SLICE_MS; return since when it is held now."""
+    loop = asyncio.get_running_loop()
+    if (loop.time() - began) * 1000 <= SLICE_MS:
+        return began
+    await asyncio.sleep(0)
+    return loop.time()
 
 
 def _says_something(effects: Effects) -> bool:
@@ -293,16 +303,19 @@ class Worker:
             settled = await self._take(session, taken.get(session, ()), wall)
             if settled is not None:
                 stepped[session] = settled
-            if (asyncio.get_running_loop().time() - began) * 1000 > SLICE_MS:
-                await asyncio.sleep(0)
-                began = asyncio.get_running_loop().time()
+            began = await _breathe(began)
         if self._unsaved_since is not None:  # lost while one of them was restored: nothing of the turn has happened
             for settled in stepped.values():
                 await self._refuse((one for one, _ in settled), _away())
             return []
-        looked = (self._live.get(session) for session in dict.fromkeys((*stepped, *(self._live if last else due))))
-        steps = [await self._looked(live, stepped.get(live.id), wall, last=last) for live in looked if live is not None]
-        return [step for step in steps if step is not None]
+        steps = []
+        for session in dict.fromkeys((*stepped, *(self._live if last else due))):
+            live = self._live.get(session)
+            step = await self._looked(live, stepped.get(session), wall, last=last) if live is not None else None
+            if step is not None:
+                steps.append(step)
+            began = await _breathe(began)
+        return steps
 
     async def _looked(self, live: Live, settled: Settled | None, wall: Instant, *, last: bool = False) -> _Step | None:
         try:
@@ -424,7 +437,8 @@ class Worker:
         live = await self._restorer.restore(session)
         for row in self._tablets(live.room_ids):
             live.overlay.device(row)
-        live.touched_ms = live.committed_ms = live.checkpointed_ms = wall
+        live.touched_ms = live.checkpointed_ms = wall
+        live.committed_ms = wall - id_hash(session) % SAVE_NOW_EVERY_MS  # those opened at once are not saved at once
         self._live[session] = live
         now = live.clock.at(wall)
         if live.engine.state in ("live", "paused") and now - live.engine.now > GAP_FROM_MS and live.clock.rate > 0:

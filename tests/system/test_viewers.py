@@ -183,15 +183,19 @@ async def test_a_row_of_the_overview_says_what_the_rooms_console_says(calm: Hous
         assert (await ingest(feed, viewers("o1", 4_321), paid("o1"), speech("o1"))).status_code == 202
     overview = await Page(server, keys.admin, path="/ws/overview").open()
     console = await Page(server, keys.admin).open()
-    await overview.shows("the room", "rooms", lambda rows: rows[ROOM]["readings"]["viewers"].get("value") == 4_321)
+    await overview.shows("the room", "rooms", lambda rows: ROOM in rows)
     await until(lambda: console.snapshots, "a snapshot")
-    row = overview.topics["rooms"][ROOM]
-    open_alerts = [alert for alert in console.topics["alerts"].values() if alert.get("acked_ms") is None]
-    assert row["session"] == calm.session
-    assert row["listed"] == len(console.topics["alerts"])
-    assert sum(row["counts"].values()) == len(open_alerts)
-    assert row["worst"]["id"] in console.topics["alerts"]
-    assert row["readings"]["gmv"]["value"] == console.topics["readings"][reading_key("gmv", "room", ROOM)]["value"]
+
+    def agree() -> bool:  # the overview is told once a second, the console four times
+        row, alerts = overview.topics["rooms"][ROOM], console.topics["alerts"]
+        unacknowledged = [alert for alert in alerts.values() if alert.get("acked_ms") is None]
+        gmv = console.topics["readings"][reading_key("gmv", "room", ROOM)]["value"]
+        counted = (row["listed"], sum(row["counts"].values()), row["worst"]["id"] in alerts)
+        told = (row["readings"]["gmv"]["value"], row["readings"]["viewers"]["value"])
+        return told == (gmv, 4_321) and counted == (len(alerts), len(unacknowledged), True)
+
+    await until(agree, "both say the same")
+    assert overview.topics["rooms"][ROOM]["session"] == calm.session
     await overview.close()
     await console.close()
 
@@ -206,14 +210,16 @@ async def test_one_who_opens_too_many_sockets_is_refused_and_the_others_are_not(
     other = await Page(calm.server, calm.keys.admin).open()
     await until(lambda: other.snapshots, "somebody else is served")
     await open_ones[0].close()
-    again = await Page(calm.server, Cookie=cookie).open()
-    await until(lambda: again.snapshots, "there is room again")
+    again = one_more
+    while not again.snapshots:  # it is still counted until the server has seen it go
+        again = await Page(calm.server, Cookie=cookie).open()
+        await until(lambda page=again: page.snapshots or page.closed, "an answer")  # type: ignore[misc]
     for page in (*open_ones[1:], other, again):
         await page.close()
 
 
 async def flood(house: House, well: Page, tag: str) -> None:
-    """Send long comments until a page that reads has been sent a megabyte more."""
+    """Send long comments until a page that reads has been sent a megabyte more, and then a prompt."""
     long, enough = "礼盒还有吗" * 350, well.bytes + 1_000_000
     async with house.server.client(house.keys.ingest) as feed:
         sent = 0
@@ -221,7 +227,20 @@ async def flood(house: House, well: Page, tag: str) -> None:
             records = [comment(f"{tag}{sent}-{place}", f"{tag}{sent}{long}") for place in range(4)]
             assert (await ingest(feed, *records)).status_code == 202
             sent += 1
-        assert (await ingest(feed, comment(f"{tag}-last", f"{tag} 最后一条"))).status_code == 202
+    async with house.server.client(house.keys.admin) as desk:
+        done = await command(
+            desk, f"/api/sessions/{house.session}/prompts", tag, {"text": {"zh-CN": f"{tag} 最后一条"}}
+        )
+        assert done.status_code == 200, done.text
+
+
+async def caught_up(page: Page, text: str) -> None:
+    """Wait until a page shows a text; one that was let go for taking too long comes back, as pages do."""
+    while text not in str(page.topics.get("prompts")):
+        if page.closed is not None:
+            assert page.closed == 1013
+            await page.open()
+        await asyncio.sleep(0.01)
 
 
 async def test_viewers_that_stop_reading_harm_nobody_and_get_the_present_when_they_read_again(calm: House) -> None:
@@ -231,16 +250,16 @@ async def test_viewers_that_stop_reading_harm_nobody_and_get_the_present_when_th
     stalled = [await Page(server, keys.admin).open(reads=False) for _ in range(STALLED)]
     before, read_before = server.resident_kib, well.bytes
     await flood(calm, well, "cold")
-    await well.shows("the last comment", "messages", lambda rows: "cold 最后一条" in str(rows))
+    await caught_up(well, "cold 最后一条")
     grown, kept = server.resident_kib - before, sorted(unsent(server.port))[-STALLED:]
     for page in stalled:
         page.read()
     try:
         assert grown < STALLED * 1024 * 0.8, "a megabyte was sent: kept for each of them it would be more"
         assert all(64 * 1024 < size <= 256 * 1024 for size in kept), kept
-        for page in (well, *stalled):
-            await page.shows("the last comment", "messages", lambda rows: "cold 最后一条" in str(rows))
-            assert page.faults == []
+        for page in stalled:
+            await caught_up(page, "cold 最后一条")
+        assert all(page.faults == [] for page in (well, *stalled))
         await settled([well, *stalled])
         for page in stalled:
             assert page.bytes < (well.bytes - read_before) * 0.7, "the present, not the backlog"
