@@ -512,7 +512,8 @@ MEASURE = """() => {
     tiny: seen.filter((e) => !e.childElementCount && /[\u3400-\u9fff]/.test(e.textContent) && size(e) < 14).map(id)
   }
 }"""
-LONG = "礼盒库存紧张，先讲单瓶装，单瓶一百二十八，两瓶二百三十六，再讲双支对酒和玻璃酒具，最后提醒大家理性饮酒，未成年人请勿饮"
+SCARCE = "礼盒库存紧张，先讲单瓶装，单瓶一百二十八，两瓶二百三十六，"
+LONG = SCARCE + "再讲双支对酒和玻璃酒具，最后提醒大家理性饮酒，未成年人请勿饮"
 
 
 @pytest.mark.parametrize("size", SIZES)
