@@ -384,6 +384,7 @@ def test_a_word_counts_as_seen_and_is_sent(stage: Stage, tablet: Page, word: str
 def test_a_withdrawn_card_goes_while_it_is_unread_only(stage: Stage, tablet: Page) -> None:
     stage.send(1, "第一条")
     expect(tablet.locator("#cue-lines")).to_have_text("第一条")
+    until(tablet, stage, "p1 shown")
     stage.withdraw(1)
     expect(tablet.locator("#cue-lines")).to_contain_text("小坛礼盒")
     stage.send(2, "第二条")
@@ -512,8 +513,8 @@ MEASURE = """() => {
     tiny: seen.filter((e) => !e.childElementCount && /[\u3400-\u9fff]/.test(e.textContent) && size(e) < 14).map(id)
   }
 }"""
-SCARCE = "礼盒库存紧张，先讲单瓶装，单瓶一百二十八，两瓶二百三十六，"
-LONG = SCARCE + "再讲双支对酒和玻璃酒具，最后提醒大家理性饮酒，未成年人请勿饮"
+LONG_HALF = "礼盒库存紧张，先讲单瓶装，单瓶一百二十八，两瓶二百三十六，"
+LONG = LONG_HALF + "再讲双支对酒和玻璃酒具，最后提醒大家理性饮酒，未成年人请勿饮"
 
 
 @pytest.mark.parametrize("size", SIZES)
