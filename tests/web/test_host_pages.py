@@ -566,5 +566,11 @@ def test_the_page_rests_when_nothing_happens(stage: Stage, tablet: Page) -> None
     tablet.evaluate("""() => { window.writes = 0
       new MutationObserver((list) => { writes += list.length })
         .observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true }) }""")
-    tablet.wait_for_timeout(2_000)
-    assert tablet.evaluate("writes") <= 8
+    written = []
+    for _ in range(5):  # a page that has just opened, or a machine that is busy, may need a moment to come to rest
+        tablet.evaluate("window.writes = 0")
+        tablet.wait_for_timeout(2_000)
+        written.append(tablet.evaluate("writes"))
+        if written[-1] <= 8:
+            return
+    raise AssertionError(f"the page does not come to rest: {written} writes in two seconds each")
