@@ -34,6 +34,7 @@ async def test_told_to_stop_it_sends_the_screens_away_and_keeps_what_it_answered
         assert board["session"]["head"]["counters"] == {"comment": 20, "viewers": 20, "speech": 1}
         assert set(board["messages"]) >= set(shown["messages"])
         assert [alert["condition"] for alert in board["alerts"].values()] == ["firing"]
-        (gap,) = board["gaps"].values()
-        assert 0 < gap["end_ms"] - gap["start_ms"] <= down_ms + 2_000
+        gaps = [gap["end_ms"] - gap["start_ms"] for gap in board["gaps"].values()]
+        assert len(gaps) <= 1  # none where the start was quicker than a gap is worth
+        assert all(0 < gap <= down_ms + 2_000 for gap in gaps)
         assert board["rooms"][ROOM]

@@ -232,7 +232,7 @@ def test_sign_in_leads_to_where_one_wanted_to_go(stage: Stage, page: Page, compl
     page.fill("#name", "周敏")
     page.fill("#password", "right horse battery")
     page.press("#password", "Enter")
-    page.wait_for_url("**/pair?code=482913")
+    page.wait_for_url(f"{stage.url}/pair?code=482913")
     assert stage.posts == [("login", {"next": "/pair?code=482913", "name": "周敏", "password": "right horse battery"})]
     assert complaints == []
 
