@@ -1,5 +1,6 @@
 """Promises of a stop: screens are told, what was answered is kept, and the time away is a gap no longer than it was."""
 
+import asyncio
 import signal
 import time
 from pathlib import Path
@@ -28,13 +29,13 @@ async def test_told_to_stop_it_sends_the_screens_away_and_keeps_what_it_answered
         assert "Traceback" not in server.complained, server.complained
         shown = page.topics
 
+    await asyncio.sleep(2)  # down longer than the shortest gap that is worth a record
     async with serving(tmp_path / "data") as again:
         board = await fresh_board(again, keys.admin)
         down_ms = time.time() * 1000 - down_from
         assert board["session"]["head"]["counters"] == {"comment": 20, "viewers": 20, "speech": 1}
         assert set(board["messages"]) >= set(shown["messages"])
         assert [alert["condition"] for alert in board["alerts"].values()] == ["firing"]
-        gaps = [gap["end_ms"] - gap["start_ms"] for gap in board["gaps"].values()]
-        assert len(gaps) <= 1  # none where the start was quicker than a gap is worth
-        assert all(0 < gap <= down_ms + 2_000 for gap in gaps)
+        (gap,) = board["gaps"].values()
+        assert 0 < gap["end_ms"] - gap["start_ms"] <= down_ms + 2_000
         assert board["rooms"][ROOM]
