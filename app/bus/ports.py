@@ -1,13 +1,14 @@
-"""The ports between processes: session log, frame log, ownership. Memory and Redis implement them; one contract test.
+"""The ports between processes: session log, frames, ownership, news. Memory and Redis implement them; one contract test.
 
 Nothing above app.bus asks which implementation it was given; app.runtime picks it.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.domain.commands import Outcome
+from app.domain.facts import Fact
 from app.domain.identity import Fence
 from app.domain.records import Entry
 from app.errors import ControlRoomError
@@ -68,6 +69,20 @@ class SessionLog(Protocol):
         """For the owner: the entry is committed or refused; it is never read again."""
         ...
 
+    async def settle_all(self, results: Sequence[tuple[Waiting, Committed | ControlRoomError]]) -> None:
+        """Settle many at once. Never raises Unavailable: what cannot be told now is told when the log answers again,
+        and its sender, who may have given up by then, sends the same ids."""
+        ...
+
+    async def waiting(self) -> Collection[str]:
+        """The sessions in which something is not settled yet, whoever owns them."""
+        ...
+
+    def let_go(self, session: str) -> None:
+        """For an owner that is one no more: whoever takes the session next, this process too, reads again all that is
+        not settled."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -120,8 +135,34 @@ class Ownership(Protocol):
         """Take or renew nothing: take `name` for `within_ms`; None while another holds it."""
         ...
 
+    async def acquire_all(self, names: Collection[str], within_ms: int) -> Mapping[str, Fence]:
+        """Take those of the names that nobody holds."""
+        ...
+
     async def renew(self, name: str, fence: Fence, within_ms: int) -> bool:
         """Prolong; False when it was lost meanwhile."""
         ...
 
+    async def renew_all(self, held: Mapping[str, Fence], within_ms: int) -> Collection[str]:
+        """Prolong all of them; return the names that were lost meanwhile."""
+        ...
+
     async def release(self, name: str, fence: Fence) -> None: ...
+
+
+class News(Protocol):
+    """What processes tell each other at once: whoever listens hears it, soon and in order of its teller; nothing is
+    kept, and what could not be carried is lost."""
+
+    def tell(self, fact: Fact) -> None:
+        """Tell those who listen in this process before returning, and the other processes soon. Never waits, never
+        raises."""
+        ...
+
+    def listen(self, listener: Callable[[Fact], None]) -> None:
+        """Be told every fact, those of this process too."""
+        ...
+
+    def missed(self, listener: Callable[[], None]) -> None:
+        """Be told that facts of other processes may have been missed: what was learned from them must be read again."""
+        ...
