@@ -1,4 +1,4 @@
-"""The ports between processes: session log, frames, ownership, news. Memory and Redis implement them; one contract test.
+"""The ports between processes: session log, frames, ownership, news. Memory and Redis implement them, one test both.
 
 Nothing above app.bus asks which implementation it was given; app.runtime picks it.
 """
