@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from app.bus.memory import MemoryFrameLog, MemoryOwnership, MemorySessionLog
-from app.bus.ports import FrameLog, SessionLog
-from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisOwnership, RedisSessionLog
+from app.bus.memory import MemoryFrameLog, MemoryNews, MemoryOwnership, MemorySessionLog
+from app.bus.ports import FrameLog, News, SessionLog
+from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisNews, RedisOwnership, RedisSessionLog
 
 ROOM = 100
 """How many events of one session may wait in the logs under test."""
@@ -57,3 +57,19 @@ async def ownership(redis_url: str | None) -> AsyncIterator[MemoryOwnership | Re
         return
     async with own_link(redis_url) as link:
         yield RedisOwnership(link)
+
+
+@pytest.fixture
+async def news(redis_url: str | None) -> AsyncIterator[tuple[News, News]]:
+    """The news of two processes; in memory both are one."""
+    if redis_url is None:
+        both = MemoryNews()
+        yield both, both
+        return
+    async with own_link(redis_url) as link:
+        one, other = RedisNews(link), RedisNews(link)
+        await one.start()
+        await other.start()
+        yield one, other
+        await one.close()
+        await other.close()

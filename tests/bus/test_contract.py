@@ -1,4 +1,4 @@
-"""Promises of the three ports, kept by both implementations alike."""
+"""Promises of the four ports, kept by both implementations alike."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,15 @@ from itertools import pairwise
 import pytest
 
 from app.bus.memory import MemoryOwnership
-from app.bus.ports import Committed, FrameLog, SessionLog, Stored, Waiting
+from app.bus.ports import Committed, FrameLog, News, SessionLog, Stored, Waiting
 from app.bus.redis_streams import RedisOwnership
 from app.domain.commands import Outcome
 from app.domain.events import EnterEvent
+from app.domain.facts import Fact, OutboxMoved, SessionMoved, SessionOpened, WorkspaceChanged
 from app.domain.identity import Fence
 from app.domain.people import Actor, Role
 from app.domain.records import Entry, Events
+from app.domain.session_clock import SessionClock
 from app.errors import FenceLost, StaleExpectation, Unavailable
 from app.instants import Instant
 from tests.bus.conftest import RING, ROOM
@@ -342,3 +344,77 @@ async def test_a_lease_that_ran_out_is_lost_and_may_be_taken(ownership: MemoryOw
     assert new > old
     await ownership.release("worker", old)  # not his any more: changes nothing
     assert await ownership.renew("worker", new, SOON_MS)
+
+
+# News.
+
+
+class Ear:
+    """Keeps what it is told, and lets a test wait for some of it."""
+
+    def __init__(self, news: News) -> None:
+        self.heard: list[Fact] = []
+        self.missed = 0
+        self._more = asyncio.Event()
+        news.listen(self._hear)
+        news.missed(self._miss)
+
+    def _hear(self, fact: Fact) -> None:
+        self.heard.append(fact)
+        self._more.set()
+
+    def _miss(self) -> None:
+        self.missed += 1
+        self._more.set()
+
+    async def until(self, *, heard: int = 0, missed: int = 0) -> None:
+        async with asyncio.timeout(SOON_MS / 1000):
+            while len(self.heard) < heard or self.missed < missed:
+                self._more.clear()
+                await self._more.wait()
+
+
+async def test_news_are_heard_by_all_processes_in_the_order_they_were_told(news: tuple[News, News]) -> None:
+    ears = [Ear(process) for process in news]
+    told: list[Fact] = [SessionOpened(f"s{n}") for n in range(1_000)]
+    told.append(SessionMoved("s1", "live", SessionClock(7, 5, 1.5), 1_000))
+    for fact in told:
+        news[0].tell(fact)
+    for ear in ears:
+        await ear.until(heard=len(told))
+        assert ear.heard == told
+        assert ear.missed == 0
+
+
+async def test_the_tellers_own_process_has_heard_it_before_telling_returns(news: tuple[News, News]) -> None:
+    ear = Ear(news[0])
+    news[0].tell(OutboxMoved())
+    assert ear.heard == [OutboxMoved()]
+    await asyncio.sleep(NOT_MS / 1000)
+    assert ear.heard == [OutboxMoved()], "what comes back from the others was told before"
+
+
+async def test_a_listener_that_breaks_keeps_nothing_from_the_others(news: tuple[News, News]) -> None:
+    def breaks(fact: Fact) -> None:
+        raise RuntimeError("broken on purpose")
+
+    for process in set(news):
+        process.listen(breaks)
+    ears = [Ear(process) for process in news]
+    news[0].tell(WorkspaceChanged())
+    news[0].tell(OutboxMoved())
+    for ear in ears:
+        await ear.until(heard=2)
+
+
+async def test_what_a_listener_tells_comes_after_what_it_was_told(news: tuple[News, News]) -> None:
+    def answer(fact: Fact) -> None:
+        if fact == WorkspaceChanged():
+            news[0].tell(OutboxMoved())
+
+    news[0].listen(answer)
+    ears = [Ear(process) for process in news]
+    news[0].tell(WorkspaceChanged())
+    for ear in ears:
+        await ear.until(heard=2)
+        assert ear.heard == [WorkspaceChanged(), OutboxMoved()]

@@ -8,5 +8,6 @@ from app.bus.redis_streams.frames import RedisFrameLog
 from app.bus.redis_streams.leases import RedisOwnership
 from app.bus.redis_streams.link import RedisLink
 from app.bus.redis_streams.log import RedisSessionLog
+from app.bus.redis_streams.news import RedisNews
 
-__all__ = ["RedisFrameLog", "RedisLink", "RedisOwnership", "RedisSessionLog"]
+__all__ = ["RedisFrameLog", "RedisLink", "RedisNews", "RedisOwnership", "RedisSessionLog"]
