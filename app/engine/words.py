@@ -54,7 +54,7 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
         "Reminder {times}, not acknowledged yet",
     ),
     "message_drill": ("演练", "演練", "Drill"),
-    "rule_no_action": ("请查看控制台", "請查看控制台", "See the console"),
+    "rule_no_action": ("请打开控台查看", "請開啟控台查看", "See the console"),
 }
 
 

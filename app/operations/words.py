@@ -36,7 +36,7 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
     "token_try": ("试一下：", "試一下：", "try it:"),
     "token_try_ingest": (
         "试一下（送一条「在线 1 人」；没在播时会开一场）：",
-        "試一下（送一條「線上 1 人」；沒在播時會開一場）：",
+        "試一下（送一筆「線上 1 人」；沒在播時會開一場）：",
         "try it (sends “1 viewer”; opens a session when none is live):",
     ),
     "person_link": (

@@ -16,7 +16,7 @@ _SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
         "不能使用錨點和引用（& 和 *）",
         "anchors and aliases (& and *) are not allowed",
     ),
-    "yaml_tag": ("不能使用类型标签 {tag}", "不能使用型別標籤 {tag}", "tags are not allowed: {tag}"),
+    "yaml_tag": ("不能使用类型标签 {tag}", "不能使用類型標籤 {tag}", "tags are not allowed: {tag}"),
     "yaml_deep": ("嵌套超过 {limit} 层", "巢狀超過 {limit} 層", "nested deeper than {limit} levels"),
     "yaml_many": ("内容超过 {limit} 项", "內容超過 {limit} 項", "more than {limit} values in one file"),
     "key_text": ("键必须是文字", "鍵必須是文字", "a key must be text"),
@@ -91,7 +91,7 @@ _SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
         "運算式裡不能用「{text}」",
         "'{text}' is not allowed in an expression",
     ),
-    "expression_type": ("类型不符：{detail}", "型別不符：{detail}", "types do not fit: {detail}"),
+    "expression_type": ("类型不符：{detail}", "類型不符：{detail}", "types do not fit: {detail}"),
     "expression_result": (
         "结果应是{wanted}，实际是{found}",
         "結果應是{wanted}，實際是{found}",

@@ -45,7 +45,7 @@ def _units(number: float, language: str) -> str:
 def _eta(minutes: float, language: str) -> str:
     never, gone, soon = {
         "en": ("too few sales to forecast", "sold out", "sold out in about {} min"),
-        "zh-TW": ("銷量不足，無法預計", "已售罄", "約 {} 分鐘售罄"),
+        "zh-TW": ("銷量不足，無法預估", "已售完", "約 {} 分鐘售完"),
     }.get(language, ("销量不足，无法预计", "已售罄", "约 {} 分钟售罄"))
     if minutes >= NEVER_MIN:
         return never

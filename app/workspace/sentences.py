@@ -16,7 +16,7 @@ _SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
         "不能使用錨點和引用（& 和 *），含 * 的文字請加引號",
         "anchors and aliases (& and *) are not allowed; quote a text that begins with *",
     ),
-    "yaml_tag": ("不能使用类型标签 {tag}", "不能使用型別標籤 {tag}", "tags are not allowed: {tag}"),
+    "yaml_tag": ("不能使用类型标签 {tag}", "不能使用類型標籤 {tag}", "tags are not allowed: {tag}"),
     "yaml_deep": ("嵌套超过 {limit} 层", "巢狀超過 {limit} 層", "nested deeper than {limit} levels"),
     "yaml_many": ("内容超过 {limit} 项", "內容超過 {limit} 項", "more than {limit} values in one file"),
     "key_text": ("键必须是文字", "鍵必須是文字", "a key must be text"),

@@ -25,11 +25,11 @@ def shown(source: str, language: str = "zh-CN", zone_ms: int = 0, **values: floa
         ("units", 204.0, "可售 204 件", "可售 204 件", "204 left"),
         ("units", 0.0, "可售 0 件", "可售 0 件", "0 left"),
         ("units", -3.0, "超卖 3 件", "超賣 3 件", "oversold by 3"),
-        ("eta", 0.9, "约 0.9 分钟售罄", "約 0.9 分鐘售罄", "sold out in about 0.9 min"),
-        ("eta", 9.7, "约 9.7 分钟售罄", "約 9.7 分鐘售罄", "sold out in about 9.7 min"),
-        ("eta", 240.0, "约 240 分钟售罄", "約 240 分鐘售罄", "sold out in about 240 min"),
-        ("eta", 9999.0, "销量不足，无法预计", "銷量不足，無法預計", "too few sales to forecast"),
-        ("eta", 0.0, "已售罄", "已售罄", "sold out"),
+        ("eta", 0.9, "约 0.9 分钟售罄", "約 0.9 分鐘售完", "sold out in about 0.9 min"),
+        ("eta", 9.7, "约 9.7 分钟售罄", "約 9.7 分鐘售完", "sold out in about 9.7 min"),
+        ("eta", 240.0, "约 240 分钟售罄", "約 240 分鐘售完", "sold out in about 240 min"),
+        ("eta", 9999.0, "销量不足，无法预计", "銷量不足，無法預估", "too few sales to forecast"),
+        ("eta", 0.0, "已售罄", "已售完", "sold out"),
     ],
 )
 def test_each_format_has_its_words_in_each_language(form: str, number: float, zh: str, tw: str, en: str) -> None:

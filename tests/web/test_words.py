@@ -14,7 +14,7 @@ from app.domain.words import LANGUAGES, in_language
 from app.errors import ControlRoomError, NotFound
 from app.routers import words
 from app.workspace.file import read_workspace
-from scripts.traditional import LOCALE, SAMPLE, stale_files, stale_sample
+from scripts.traditional import LOCALE, SAMPLES, TERMS, WHOLE, corrected, sources, stale_files, stale_samples
 
 ROOT = Path(__file__).parents[2]
 HANZI = re.compile(r"[\u3400-\u9fff]")
@@ -62,12 +62,27 @@ def test_the_traditional_catalogues_are_what_their_generator_writes() -> None:
 
 
 def test_the_sample_speaks_to_a_reader_from_taiwan_in_traditional_characters() -> None:
-    assert stale_sample(SAMPLE, write=False) == [], "run: python -m scripts.traditional"
-    texts = list(_texts(msgspec.to_builtins(read_workspace(SAMPLE.read_bytes(), SAMPLE.name))))
+    assert stale_samples(SAMPLES, write=False) == [], "run: python -m scripts.traditional"
+    sample = SAMPLES[0]
+    texts = list(_texts(msgspec.to_builtins(read_workspace(sample.read_bytes(), sample.name))))
     assert len(texts) >= 40
     to_taiwan = opencc.OpenCC("s2tw")  # characters only
     shown = [in_language(text, "zh-TW") for text in texts]
     assert [text for text in shown if to_taiwan.convert(text).replace("臺", "台") != text] == []
+
+
+def test_every_correction_of_the_table_corrects_something() -> None:
+    to_taiwan = opencc.OpenCC("s2twp")
+    texts = {text: to_taiwan.convert(text) for text in sources()}
+    assert set(WHOLE) - set(texts) == set(), "no such text any more"
+    assert [text for text, said in WHOLE.items() if corrected(texts[text], TERMS) == said] == []
+    worded = {said: corrected(said, TERMS) for text, said in texts.items() if text not in WHOLE}
+    idle = []
+    for term in TERMS:
+        rest = [other for other in TERMS if other != term]
+        if all(corrected(said, rest) == whole for said, whole in worded.items()):
+            idle.append(term)
+    assert idle == []
 
 
 def _texts(value: Any) -> Iterator[dict[str, str]]:
