@@ -3,6 +3,11 @@
 #   docker build -t cueroom .
 #   docker run --read-only --tmpfs /tmp -p 127.0.0.1:8060:8060 -v cueroom:/data cueroom
 
+FROM node:20-bookworm-slim AS browser
+WORKDIR /srv
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev
+
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /srv/cueroom
 RUN python -m venv /srv/venv
@@ -12,6 +17,9 @@ RUN python -m venv /tmp/uv \
     && /tmp/uv/bin/uv pip install --python /srv/venv/bin/python --no-cache --link-mode copy --compile-bytecode \
        --require-hashes -r requirements.lock
 COPY . .
+COPY --from=browser /srv/node_modules/uplot/dist/uPlot.iife.min.js static/vendor/uplot.js
+COPY --from=browser /srv/node_modules/uplot/dist/uPlot.min.css static/vendor/uplot.css
+COPY --from=browser /srv/node_modules/uplot/LICENSE static/vendor/uplot.LICENSE
 RUN python -m compileall -q app
 
 FROM python:3.11-slim-bookworm

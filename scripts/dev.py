@@ -107,7 +107,7 @@ def lock_command(rest: list[str]) -> int:
 
 def clean_command(_: list[str]) -> int:
     made = [".venv", "node_modules", ".mypy_cache", ".pytest_cache", ".ruff_cache"]
-    for name in [*made, ".import_linter_cache"]:
+    for name in [*made, ".import_linter_cache", "static/vendor"]:
         shutil.rmtree(ROOT / name, ignore_errors=True)
     for folder in ("app", "tests", "bench", "scripts", "alembic"):
         for cache in (ROOT / folder).rglob("__pycache__"):

@@ -13,6 +13,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts import vendor
+
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
@@ -33,6 +35,7 @@ def say(text: str) -> None:
 def set_up(*, development: bool) -> None:
     """Make everything that is not there yet; costs some ms when it is."""
     install(DEV if development else RUN)
+    fetch_charts()
     if development:
         fetch_type_check()
 
@@ -115,6 +118,17 @@ def write_command() -> None:
     python = shlex.quote(str(BIN / "python"))
     command.write_text(f'#!/bin/sh\n{search} exec {python} -P -m app "$@"\n', encoding="utf-8")
     command.chmod(0o755)
+
+
+def fetch_charts() -> None:
+    """Bring the chart library of the pages into static/vendor/; the console does without, with its numbers in a table."""
+    if vendor.is_there():
+        return
+    say("fetching the chart library of the console")
+    try:
+        vendor.bring()
+    except vendor.NotFetched as missing:
+        say(f"it could not be fetched ({missing}); the console shows tables instead, and the next start tries again")
 
 
 def fetch_type_check() -> None:
