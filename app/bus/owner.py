@@ -18,6 +18,8 @@ OWNER_LOCK: Final = 0x63756572_6F6F6D31
 """The advisory lock of this program; a database serves one installation."""
 CONNECT_S: Final = 5.0
 KEEP_EVERY_S: Final = 2.0
+NAMED: Final = 3
+"""Most holders of a shared database that a refusal names."""
 
 
 class AlreadyRunning(ControlRoomError):
@@ -64,19 +66,20 @@ def hold_folder(folder: Path) -> Iterator[None]:
 class DatabaseHold:
     """Owns the connection that holds a PostgreSQL database for this program, for as long as the program runs.
 
+    `shared`: with the other processes of one cluster; else alone. Either shuts out the other kind.
     A lost connection means a lost lock: `keep` takes it again as soon as the database answers, and gives up when
     another process was quicker.
     """
 
-    def __init__(self, url: str | URL) -> None:
-        self._url = make_url(url)
+    def __init__(self, url: str | URL, *, shared: bool = False) -> None:
+        self._url, self._shared = make_url(url), shared
         self._connection: asyncpg.Connection | None = None
 
     async def take(self) -> None:
         """Take the lock. Raises AlreadyRunning, which names the other as pg_stat_activity does, and Unavailable."""
         connection = await _connect(self._url)
         try:
-            await _lock(connection)
+            await _lock(connection, shared=self._shared)
         except BaseException:
             await connection.close(timeout=CONNECT_S)
             raise
@@ -109,34 +112,40 @@ class DatabaseHold:
 
 
 @asynccontextmanager
-async def hold_database(url: str | URL) -> AsyncIterator[asyncpg.Connection]:
+async def hold_database(url: str | URL, *, shared: bool = False) -> AsyncIterator[asyncpg.Connection]:
     """Hold a PostgreSQL database while the block runs, on a connection of its own that lives as long.
 
+    `shared`: with the other processes of one cluster; else alone. Either shuts out the other kind.
     Raises AlreadyRunning, which names the other as pg_stat_activity does, and Unavailable. When the connection breaks
     the lock is gone: ask the yielded connection's `is_closed()`; until somebody does, the fence keeps the data whole.
     """
     connection = await _connect(make_url(url))
     try:
-        await _lock(connection)
+        await _lock(connection, shared=shared)
         yield connection
     finally:
         await connection.close(timeout=CONNECT_S)
 
 
-_HOLDER: Final = """
+_HOLDERS: Final = """
 SELECT a.application_name || ' (server process ' || a.pid || ')'
 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND l.classid::bigint = $1 AND l.objid::bigint = $2
   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-LIMIT 1
+ORDER BY a.backend_start
 """
 
 
-async def _lock(connection: asyncpg.Connection) -> None:
-    if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", OWNER_LOCK):
-        holder = await connection.fetchval(_HOLDER, OWNER_LOCK >> 32, OWNER_LOCK & 0xFFFFFFFF) or "?"
-        raise AlreadyRunning(f"the database is in use by {holder}; stop it first", holder=str(holder))
+async def _lock(connection: asyncpg.Connection, *, shared: bool) -> None:
+    kind = "_shared" if shared else ""
+    if await connection.fetchval(f"SELECT pg_try_advisory_lock{kind}($1)", OWNER_LOCK):
+        return
+    holders = [row[0] for row in await connection.fetch(_HOLDERS, OWNER_LOCK >> 32, OWNER_LOCK & 0xFFFFFFFF)]
+    holder = ", ".join(holders[:NAMED]) or "?"
+    if len(holders) > NAMED:
+        holder += f" and {len(holders) - NAMED} more"
+    raise AlreadyRunning(f"the database is in use by {holder}; stop it first", holder=holder)
 
 
 async def _connect(url: URL) -> asyncpg.Connection:

@@ -346,6 +346,32 @@ async def test_a_lease_that_ran_out_is_lost_and_may_be_taken(ownership: MemoryOw
     assert await ownership.renew("worker", new, SOON_MS)
 
 
+async def test_of_many_names_those_are_taken_that_nobody_holds(ownership: MemoryOwnership | RedisOwnership) -> None:
+    held = await ownership.acquire("s500", SOON_MS)
+    names = [f"s{n}" for n in range(1_000)]
+    taken = await ownership.acquire_all(names, SOON_MS)
+    assert set(names) - set(taken) == {"s500"}
+    assert held is not None
+    fences = [*taken.values()]
+    assert min(fences) > held
+    assert fences == sorted(set(fences)), "each a fence of its own, growing"
+    assert await ownership.acquire_all(names, SOON_MS) == {}
+    assert await ownership.acquire_all([], SOON_MS) == {}
+
+
+async def test_of_many_leases_those_that_were_lost_are_named(ownership: MemoryOwnership | RedisOwnership) -> None:
+    brief = await ownership.acquire_all(["a", "b"], 15)
+    long = await ownership.acquire_all(["c", "d"], SOON_MS)
+    await ownership.release("d", long["d"])
+    await asyncio.sleep(0.03)
+    taken_by_another = await ownership.acquire("b", SOON_MS)
+    held = {**brief, **long}
+    assert sorted(await ownership.renew_all(held, SOON_MS)) == ["a", "b", "d"]
+    assert taken_by_another is not None
+    assert not await ownership.renew_all({"b": taken_by_another, "c": long["c"]}, SOON_MS)
+    assert not await ownership.renew_all({}, SOON_MS)
+
+
 # News.
 
 

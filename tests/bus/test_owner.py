@@ -1,5 +1,7 @@
 """Promises: one process a data folder and a database; a second one is refused and told who the first is."""
 
+import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.bus.owner import AlreadyRunning, hold_database, hold_folder, holder_of
+from app.bus.owner import AlreadyRunning, DatabaseHold, hold_database, hold_folder, holder_of
 from app.errors import Unavailable
 from tests.servers import PostgresServer
 
@@ -55,6 +57,35 @@ async def test_a_database_is_held_by_one_and_names_it(fresh_postgres_url: str) -
         assert not first.is_closed()
     async with hold_database(fresh_postgres_url):
         pass
+
+
+async def test_the_processes_of_a_cluster_share_a_database_and_one_alone_is_refused(fresh_postgres_url: str) -> None:
+    first, second = (DatabaseHold(fresh_postgres_url, shared=True) for _ in range(2))
+    await first.take()
+    await second.take()
+    alone = DatabaseHold(fresh_postgres_url)
+    with pytest.raises(AlreadyRunning) as refused:
+        await alone.take()
+    assert str(refused.value.context["holder"]).count(f":{os.getpid()} ") == 2
+    await first.release()
+    with pytest.raises(AlreadyRunning):
+        await alone.take()
+    await second.release()
+    await _taken(alone)
+    with pytest.raises(AlreadyRunning, match=f":{os.getpid()} "):
+        await first.take()
+    with pytest.raises(AlreadyRunning):
+        async with hold_database(fresh_postgres_url, shared=True):
+            pass
+    await alone.release()
+
+
+async def _taken(hold: DatabaseHold) -> None:
+    """Take it as soon as the server has noticed that the connections of the others are gone."""
+    async with asyncio.timeout(5):
+        while True:
+            with contextlib.suppress(AlreadyRunning):
+                return await hold.take()
 
 
 async def test_another_database_of_the_same_server_is_free(postgres_server: PostgresServer) -> None:

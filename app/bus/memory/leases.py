@@ -1,6 +1,7 @@
 """Leases in memory, for one process."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 
 from app.domain.identity import Fence
 
@@ -24,6 +25,10 @@ class MemoryOwnership:
         self._leases[name] = (self._newest, now + within_ms / 1000)
         return self._newest
 
+    async def acquire_all(self, names: Collection[str], within_ms: int) -> Mapping[str, Fence]:
+        given = {name: await self.acquire(name, within_ms) for name in names}
+        return {name: fence for name, fence in given.items() if fence is not None}
+
     async def renew(self, name: str, fence: Fence, within_ms: int) -> bool:
         now = asyncio.get_running_loop().time()
         held = self._leases.get(name)
@@ -31,6 +36,9 @@ class MemoryOwnership:
             return False
         self._leases[name] = (fence, now + within_ms / 1000)
         return True
+
+    async def renew_all(self, held: Mapping[str, Fence], within_ms: int) -> Collection[str]:
+        return [name for name, fence in held.items() if not await self.renew(name, fence, within_ms)]
 
     async def release(self, name: str, fence: Fence) -> None:
         if name in self._leases and self._leases[name][0] == fence:

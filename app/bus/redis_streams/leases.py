@@ -1,20 +1,37 @@
-"""Leases over Redis. Their fences come from a counter that goes on from what SQL has, also in an emptied Redis."""
+"""Leases over Redis. Their fences come from a counter that goes on from what SQL has, also in an emptied Redis.
 
+A lease is a key that Redis itself lets run out, so no process's clock is asked, and who stood still past the end finds
+nothing left to renew.
+"""
+
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from app.bus.redis_streams.link import RedisLink
 from app.domain.identity import Fence
 
 ACQUIRE: Final = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-local fence = math.max(tonumber(redis.call('GET', KEYS[2]) or '0'), tonumber(ARGV[1])) + 1
-redis.call('SET', KEYS[2], fence)
-redis.call('SET', KEYS[1], fence, 'PX', ARGV[2])
-return fence
+local fence = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), tonumber(ARGV[1]))
+local given = {}
+for i = 2, #KEYS do
+  given[i - 1] = 0
+  if redis.call('SET', KEYS[i], fence + 1, 'NX', 'PX', ARGV[2]) then
+    fence = fence + 1
+    given[i - 1] = fence
+  end
+end
+redis.call('SET', KEYS[1], fence)
+return given
 """
+"""KEYS: the counter, then the leases. Answers a fence for each, 0 for one that is held."""
 RENEW: Final = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+local lost = {}
+for i, lease in ipairs(KEYS) do
+  if redis.call('GET', lease) ~= ARGV[i + 1] or redis.call('PEXPIRE', lease, ARGV[1]) == 0 then
+    lost[#lost + 1] = i - 1
+  end
+end
+return lost
 """
 RELEASE: Final = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -35,12 +52,24 @@ class RedisOwnership:
         self._newest = max(self._newest, fence)
 
     async def acquire(self, name: str, within_ms: int) -> Fence | None:
-        keys = [self._key(name), self._link.name("fence")]
-        fence = int(await self._link.run(self._acquire, keys, [self._newest, within_ms]))
-        return Fence(fence) if fence else None
+        return (await self.acquire_all([name], within_ms)).get(name)
+
+    async def acquire_all(self, names: Collection[str], within_ms: int) -> Mapping[str, Fence]:
+        if not names:
+            return {}
+        keys = [self._link.name("fence"), *map(self._key, names)]
+        given = await self._link.run(self._acquire, keys, [self._newest, within_ms])
+        return {name: Fence(fence) for name, fence in zip(names, given, strict=True) if fence}
 
     async def renew(self, name: str, fence: Fence, within_ms: int) -> bool:
-        return bool(await self._link.run(self._renew, [self._key(name)], [fence, within_ms]))
+        return not await self.renew_all({name: fence}, within_ms)
+
+    async def renew_all(self, held: Mapping[str, Fence], within_ms: int) -> Collection[str]:
+        if not held:
+            return ()
+        names = [*held]
+        lost = await self._link.run(self._renew, [*map(self._key, names)], [within_ms, *held.values()])
+        return [names[n] for n in lost]
 
     async def release(self, name: str, fence: Fence) -> None:
         await self._link.run(self._release, [self._key(name)], [fence])
