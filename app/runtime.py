@@ -173,6 +173,9 @@ class Runtime:
         self._tasks: list[asyncio.Task[None]] = []
         self.failed: asyncio.Event = asyncio.Event()
         self.draining = False
+        """About to stop: not ready for more, though what comes is still answered."""
+        self.closing = False
+        """Stopping: the door takes nothing new."""
         self.address = settings.public_url
         """How people reach this server; known once it listens."""
 
@@ -198,7 +201,7 @@ class Runtime:
 
     async def stop(self) -> None:
         """Commit what waits, then let go of everything."""
-        self.draining = True
+        self.draining = self.closing = True
         await self.pump.stop()
         await self.worker.stop()
         await self.door.save_tally()

@@ -8,6 +8,7 @@ from app.routers import commands, devices, docs, errors, health, lists, people, 
 from app.routers.deps import Runtime
 from app.routers.ingest import INGEST_PATH, Ingest
 from app.routers.ingest_docs import document_ingest
+from app.routers.requests import Requests
 from app.routers.security import Guard
 
 
@@ -25,8 +26,13 @@ class Front:
     def __init__(self, app: FastAPI, runtime: Runtime, door: Door) -> None:
         settings = runtime.settings
         origins = [*settings.trusted_origins, *([settings.public_url] if settings.public_url else [])]
-        self._guarded = Guard(app, origins=origins, body_bytes=settings.limits.request_bytes)
-        self._ingest = Ingest(door, runtime.access.tokens, body_bytes=settings.limits.body_bytes)
+        self._guarded = Requests(Guard(app, origins=origins, body_bytes=settings.limits.request_bytes))
+        self._ingest = Ingest(
+            door,
+            runtime.access.tokens,
+            body_bytes=settings.limits.body_bytes,
+            closed=lambda: runtime.closing,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == INGEST_PATH:

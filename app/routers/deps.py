@@ -16,6 +16,7 @@ from app.errors import ControlRoomError, Forbidden, NotFound
 from app.instants import Instant
 from app.intake.desk import Desk
 from app.intake.directory import Directory, SessionRef
+from app.logs import about
 from app.routers.fields import Id
 from app.settings import Settings
 from app.store.database import Store
@@ -49,6 +50,7 @@ class Runtime(Protocol):
     desk: Desk
     directory: Directory
     draining: bool
+    closing: bool
 
     @property
     def catalogue(self) -> Catalogue: ...
@@ -76,11 +78,13 @@ RuntimeDep = Annotated[Runtime, Depends(runtime_of)]
 
 async def principal_of(connection: HTTPConnection, runtime: RuntimeDep) -> Principal:
     """Return who is asking, by token or cookie; for requests and sockets alike. Raises NotSignedIn, Forbidden."""
-    return await runtime.access.principal(
+    found = await runtime.access.principal(
         authorization=connection.headers.get("authorization", ""),
         sign_in=connection.cookies.get(SIGN_IN_COOKIE, ""),
         device=connection.cookies.get(DEVICE_COOKIE, ""),
     )
+    about(principal=f"{found.kind}:{found.id}")
+    return found
 
 
 PrincipalDep = Annotated[Principal, Depends(principal_of)]
@@ -116,6 +120,7 @@ async def session_of(session_id: Id, principal: PrincipalDep, runtime: RuntimeDe
     found = await runtime.directory.find(session_id)
     if not sees_session(principal, found, runtime.catalogue):
         raise NotFound("no such session", session=session_id[:128])
+    about(session=found.id)
     return found
 
 

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from app.domain.words import Language
 from app.errors import ControlRoomError, Kind, NotFound
+from app.logs import REQUEST
 from app.routers.words import catalogue, error_words, language_of
 
 log = structlog.get_logger()
@@ -39,7 +40,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
 }
 """Codes whose status is not their kind's."""
 RETRY_AFTER_S: Final = 2
-_RESERVED: Final = frozenset({"type", "title", "status", "detail", "code", "retryable"})
+_RESERVED: Final = frozenset({"type", "title", "status", "detail", "code", "retryable", "request"})
 
 
 class Broken(ControlRoomError):
@@ -71,8 +72,13 @@ def retry_after_s(error: ControlRoomError) -> int | None:
 
 
 def problem_document(error: ControlRoomError, language: Language) -> dict[str, Any]:
-    """Return the document: `code` is stable, `title` is for people, the figures stand beside them."""
+    """Return the document: `code` is stable, `title` is for people, the figures stand beside them.
+
+    `request` names the request, as its log lines do.
+    """
     context = {name: value for name, value in error.context.items() if name not in _RESERVED}
+    if name := REQUEST.get():
+        context["request"] = name
     return {
         "type": "about:blank",
         "title": title_of(error, language),

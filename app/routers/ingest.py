@@ -2,7 +2,9 @@
 the whole door does for a batch (see bench/door.py)."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
+from time import perf_counter
 from typing import Final
 
 import msgspec
@@ -13,11 +15,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 from app.access.access import bearer
 from app.access.tokens import Tokens
-from app.errors import ControlRoomError
+from app.errors import ControlRoomError, Unavailable
 from app.intake.batch import Form
 from app.intake.door import Door, Overfull, Source
 from app.intake.refusals import BodyTooBig, BodyTooSlow, UnsupportedMediaType
+from app.metrics.own import INGEST_SECONDS
 from app.routers.errors import Broken, MethodNotAllowed, problem, story
+from app.routers.ingest_log import NOBODY, IngestLog
+from app.routers.requests import HEADER, begin
 from app.routers.words import language_of
 from app.store.tokens import TokenRow
 
@@ -36,12 +41,30 @@ FORMS: Final[dict[str, Form]] = {
 _encoder: Final = msgspec.json.Encoder()
 
 
+class Stopping(Unavailable):
+    """This process takes no more; the same records with the same ids go to another, or to the next start."""
+
+    code = "stopping"
+
+
 class Ingest:
-    """The door's HTTP side: reads a bounded body, asks the door, answers 202 or a problem document."""
+    """The door's HTTP side: reads a bounded body, asks the door, answers 202 or a problem document.
+
+    `closed`: asked before each batch; a process that is about to end takes none.
+    """
 
     def __init__(
-        self, door: Door, tokens: Tokens, *, body_bytes: int, bodies: int = BODIES, body_s: float = BODY_S
+        self,
+        door: Door,
+        tokens: Tokens,
+        *,
+        body_bytes: int,
+        bodies: int = BODIES,
+        body_s: float = BODY_S,
+        closed: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._closed = closed
+        self._log = IngestLog()
         self._door = door
         self._tokens = tokens
         self._body_bytes = body_bytes
@@ -49,28 +72,42 @@ class Ingest:
         self._room_for = bodies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, name = perf_counter(), begin(scope).encode()
+        source = NOBODY
         try:
-            await self._take(scope, receive, send)
+            if scope["method"] != "POST":
+                raise MethodNotAllowed("only POST is known here")
+            headers = Headers(scope=scope)
+            known = await self._tokens.authenticate(bearer(headers.get("authorization", "")), "ingest", "admin")
+            source = known.id
+            await self._take(_source(known), headers, name, scope, receive, send, began)
         except ControlRoomError as refusal:
-            await self._refuse(refusal, scope, receive, send)
+            self._log.turned_away(source, refusal.code, perf_counter() - began)
+            await self._refuse(refusal, name, scope, receive, send)
         except ClientGone:
             return
         except Exception as error:
             log.error("ingest_failed", trace=story(error))
-            await self._refuse(Broken("something unexpected happened; it is in the log"), scope, receive, send)
+            broken = Broken("something unexpected happened; it is in the log")
+            self._log.turned_away(source, broken.code, perf_counter() - began)
+            await self._refuse(broken, name, scope, receive, send)
 
-    async def _take(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST":
-            raise MethodNotAllowed("only POST is known here")
-        headers = Headers(scope=scope)
-        source = _source(await self._tokens.authenticate(bearer(headers.get("authorization", "")), "ingest", "admin"))
+    async def _take(
+        self, source: Source, headers: Headers, name: bytes, scope: Scope, receive: Receive, send: Send, began: float
+    ) -> None:
         form = _form(headers)
+        if self._closed():
+            raise Stopping("this process is stopping; send the same records again", wait_s=1)
         self._door.admit(source)
         body = await self._whole(headers, receive)
         session = Request(scope).query_params.get("session", "") if scope["query_string"] else ""
-        answer = _encoder.encode(await self._door.take(source, body, form, session))
-        await send({"type": "http.response.start", "status": int(HTTPStatus.ACCEPTED), "headers": _headers(answer)})
-        await send({"type": "http.response.body", "body": answer})
+        answer = await self._door.take(source, body, form, session)
+        told = _encoder.encode(answer)
+        await send({"type": "http.response.start", "status": int(HTTPStatus.ACCEPTED), "headers": _headers(told, name)})
+        await send({"type": "http.response.body", "body": told})
+        seconds = perf_counter() - began
+        INGEST_SECONDS.see(seconds)
+        self._log.took(source.id, answer, seconds)
 
     async def _whole(self, headers: Headers, receive: Receive) -> bytes:
         """Return the body, when there is room for one more and it comes in time. Raises Overfull, BodyTooSlow."""
@@ -108,8 +145,11 @@ class Ingest:
     def _too_big(self) -> BodyTooBig:
         return BodyTooBig("the body is too big", most=self._body_bytes)
 
-    async def _refuse(self, refusal: ControlRoomError, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(
+        self, refusal: ControlRoomError, name: bytes, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         response = problem(refusal, language_of(Request(scope)))
+        response.raw_headers.append((HEADER, name))
         if isinstance(refusal, BodyTooBig | BodyTooSlow):
             response.headers["Connection"] = "close"  # what is still being sent is not read
         if isinstance(refusal, MethodNotAllowed):
@@ -143,10 +183,11 @@ def _form(headers: Headers) -> Form:
     return form
 
 
-def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
+def _headers(body: bytes, name: bytes) -> list[tuple[bytes, bytes]]:
     return [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"x-content-type-options", b"nosniff"),
+        (HEADER, name),
     ]

@@ -47,6 +47,7 @@ class TestRuntime:
     door: Door
     build: str = "test"
     draining: bool = False
+    closing: bool = False
     worker: Worker = field(default_factory=Worker)
     tail: list[MinuteRow] = field(default_factory=list)
 
