@@ -145,9 +145,7 @@ class Ingest:
     def _too_big(self) -> BodyTooBig:
         return BodyTooBig("the body is too big", most=self._body_bytes)
 
-    async def _refuse(
-        self, refusal: ControlRoomError, name: bytes, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _refuse(self, refusal: ControlRoomError, name: bytes, scope: Scope, receive: Receive, send: Send) -> None:
         response = problem(refusal, language_of(Request(scope)))
         response.raw_headers.append((HEADER, name))
         if isinstance(refusal, BodyTooBig | BodyTooSlow):
