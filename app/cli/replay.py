@@ -4,8 +4,10 @@ import argparse
 import asyncio
 import getpass
 import os
+import signal
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -17,13 +19,16 @@ from app.domain.words import in_language
 from app.errors import ControlRoomError
 from app.replay.plan import READERS, BadPlan, Plan, read_plan, single
 from app.replay.player import Player, Report
+from app.replay.progress import Notes, Progress
 from app.replay.recording import Reel, load
-from app.replay.remote import TIMEOUT_S, HttpRemote, Told
+from app.replay.remote import TIMEOUT_S, HttpRemote, RemoteBusy, Told
 from app.replay.stocktake import workspace_text
 from app.settings import Settings
 
 TOKEN: Final = "CUEROOM_TOKEN"  # noqa: S105  the name of a variable
 MOST_SPEED: Final = 10_000.0
+INTERRUPTED: Final = 130
+"""Exit code of a command that Ctrl-C ended, as shells have it."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -44,23 +49,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def replay(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
-    """Play, print the count, and return 1 when it does not add up."""
+    """Play, print the count, and return 1 when it does not add up.
+
+    Ctrl-C ends the session and prints what has been played (130). Killed, or left by a control room that went away, it
+    goes on where it stood when it is started again.
+    """
     try:
         plan = _plan(args)
         reel = _reel(plan, args.room)
         if args.write_workspace:
             return _write(Path(args.write_workspace), workspace_text(plan, reel, args.room), out)
-        report = asyncio.run(_play(reel, args))
+        report = asyncio.run(_play(reel, settings.data, args, out))
     except ControlRoomError as refusal:
         complain(refusal, sys.stderr)
+        if isinstance(refusal, RemoteBusy):
+            sys.stderr.write("cueroom: the session stays open; the same command again goes on with it\n")
         return 1
     out.writelines(f"{line}\n" for line in lines_of(report))
-    return 1 if report.mismatches() else 0
+    if report.mismatches():
+        return 1
+    return INTERRUPTED if report.stopped else 0
 
 
 def lines_of(report: Report) -> Iterator[str]:
     """Yield the count by kind, what was left out and refused and why, every alert, and whether it adds up."""
-    yield f"session {report.session}"
     yield _row("kind", "read", "left out", "sent", "refused", "taken", "on board")
     for kind in report.kinds:
         read, out, sent = report.tally.read[kind], report.tally.left_of(kind), report.sent[kind]
@@ -72,6 +84,8 @@ def lines_of(report: Report) -> Iterator[str]:
         yield f"left out of orders: lines with {why} {number}"
     for (kind, code), number in sorted(report.refused.items()):
         yield f"refused: {kind} {code} {number}"
+    for kind, number in sorted(report.unplayed.items()):
+        yield f"not played: {kind} {number}"
     counted = sum(report.board.counters.values())
     yield f"taken {report.taken} = {counted} on the board + {report.board.duplicates} duplicates"
     if report.repeated:
@@ -127,12 +141,45 @@ def _write(path: Path, text: str, out: TextIO) -> int:
     return 0
 
 
-async def _play(reel: Reel, args: argparse.Namespace) -> Report:
+async def _play(reel: Reel, data: Path, args: argparse.Namespace, out: TextIO) -> Report:
     token = args.token or os.environ.get(TOKEN, "") or getpass.getpass("admin token: ")
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(base_url=args.url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
-        player = Player(HttpRemote(client), SystemClock(), asyncio.sleep, room=args.room, speed=args.speed)
-        return await player.play(reel)
+        stop = _stop_at_first_signal()
+
+        async def sleep(seconds: float) -> None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), seconds)
+
+        remote, notes = HttpRemote(client), Notes.of(data, reel, room=args.room, speed=args.speed, url=args.url)
+        player = Player(remote, SystemClock(), sleep, notes, room=args.room, speed=args.speed, stopping=stop.is_set)
+        progress = await player.begin()
+        out.writelines(f"{line}\n" for line in _beginning(progress, reel, args.speed))
+        out.flush()
+        return await player.play(reel, progress)
+
+
+def _beginning(progress: Progress, reel: Reel, speed: float) -> Iterator[str]:
+    yield f"session {progress.session}"
+    if progress.resumed:
+        yield f"going on at record {progress.place + 1} of {len(reel.items)}"
+    else:
+        yield f"{len(reel.items)} records, {_clock(int(reel.length_ms / speed))}; Ctrl-C ends the session"
+
+
+def _stop_at_first_signal() -> asyncio.Event:
+    """Return what SIGINT or SIGTERM sets, once; a second one ends the process as it always does."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    numbers = signal.SIGINT, signal.SIGTERM
+
+    def asked() -> None:
+        stop.set()
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+    for number in numbers:
+        loop.add_signal_handler(number, asked)
+    return stop
 
 
 def _speed(text: str) -> float:

@@ -5,7 +5,8 @@
       - {file: chat.json.gz, source: twitch_chat, from: "10:00", span: "49:00", start: "0:00"}
 
 `from`: h:mm:ss or m:ss from the recording's beginning, or a point of its own clock (2010-12-09T14:30, or Unix seconds).
-`start`: where in the session it begins. `line`: name of a stream line. Paths are relative to the plan.
+`start`: where in the session it begins. `pause`: a longer one between two records is played as this long (a recording
+of several days). `line`: name of a stream line. Paths are relative to the plan.
 """
 
 import re
@@ -20,12 +21,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from app.errors import ControlRoomError
-from app.sources import nginx_rtmp, obs, twitch_chat, uk_orders
+from app.sources import nginx_rtmp, obs, tiktok_webcast, twitch_chat, uk_orders
 from app.sources.record import Record
 
 Reader = Callable[[bytes, str], Iterator[Record]]
 READERS: Final[dict[str, Reader]] = {
     "twitch_chat": lambda body, _: twitch_chat.read(body),
+    "tiktok_webcast": lambda body, _: tiktok_webcast.read(body),
     "uk_orders": lambda body, _: uk_orders.read(body),
     "obs": lambda body, line: obs.read(body, line or obs.LINE),
     "nginx_stat": lambda body, line: nginx_rtmp.read_stat(body, line or nginx_rtmp.LINE),
@@ -33,6 +35,7 @@ READERS: Final[dict[str, Reader]] = {
 }
 _NAMED: Final = {
     "twitch": "twitch_chat",
+    "tiktok": "tiktok_webcast",
     "order": "uk_orders",
     "obs": "obs",
     "stat": "nginx_stat",
@@ -59,6 +62,7 @@ class Part(Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "fr
     from_: str = ""
     span: str = ""
     start: str = "0:00"
+    pause: str = ""
     room: str = ""
     line: str = ""
     target_kbps: float | None = None
@@ -132,5 +136,6 @@ def _check(part: Part) -> None:
     part.source_name  # noqa: B018  it raises
     from_ms(part.from_, 0)
     length_ms(part.start)
-    if part.span:
-        length_ms(part.span)
+    for length in (part.span, part.pause):
+        if length:
+            length_ms(length)

@@ -60,7 +60,7 @@ def load(plan: Plan, room: str) -> Reel:
 def _items(plan: Plan, part: Part, room: str, tally: Tally) -> Iterator[Item]:
     body = read_bytes(plan.path(part))
     name, start = content_hash(body)[:16], length_ms(part.start)
-    for offset, record in _slice(part, part.reader(body, part.line)):
+    for offset, record in _shortened(part, _slice(part, part.reader(body, part.line))):
         tally.read[record.kind] += 1
         tally.dirt.update(record.dirt)
         if record.event is None:
@@ -83,3 +83,14 @@ def _slice(part: Part, records: Iterator[Record]) -> Iterator[tuple[int, Record]
             return
         if offset >= 0:
             yield offset, record
+
+
+def _shortened(part: Part, records: Iterator[tuple[int, Record]]) -> Iterator[tuple[int, Record]]:
+    """Yield the records with no pause between two of them longer than the plan says."""
+    most = length_ms(part.pause) if part.pause else None
+    before = left_out = 0
+    for offset, record in records:
+        if most is not None:
+            left_out += max(0, offset - before - most)
+        before = offset
+        yield offset - left_out, record

@@ -31,6 +31,12 @@ class RemoteRefused(ControlRoomError):
     code = "remote_refused"
 
 
+class RemoteBusy(RemoteRefused):
+    """The control room has not answered for long; it may later."""
+
+    retryable = True
+
+
 class RefusedRecord(Struct, frozen=True):
     index: int
     code: str
@@ -72,6 +78,7 @@ class Remote(Protocol):
     """What a player needs of a control room."""
 
     async def open(self, room: str, key: str) -> str: ...
+    async def is_open(self, session: str) -> bool: ...
     async def send(self, session: str, body: bytes) -> tuple[IngestAnswer, bool]:
         """Return the answer, and whether the batch had to be repeated."""
         ...
@@ -92,6 +99,16 @@ class HttpRemote:
         body = {"room": room, "kind": "replay"}
         response, _ = await self._ask("POST", "/api/sessions", json=body, headers={"Idempotency-Key": key})
         return str(response.json()["session"])
+
+    async def is_open(self, session: str) -> bool:
+        """Return whether the session is there and has not ended."""
+        try:
+            response, _ = await self._ask("GET", f"/api/sessions/{session}")
+        except RemoteRefused as refusal:
+            if refusal.context.get("status") == 404:
+                return False
+            raise
+        return bool(response.json()["state"] != "ended")
 
     async def send(self, session: str, body: bytes) -> tuple[IngestAnswer, bool]:
         """Post one batch; while the control room is busy the same again, whose ids make that harmless."""
@@ -141,7 +158,7 @@ class HttpRemote:
             raise RemoteRefused(f"the board cannot be read: {fault}", code="board") from None
 
     async def _ask(self, method: str, path: str, **parts: Any) -> tuple[httpx2.Response, bool]:
-        """Return the answer to a request that may be repeated, and whether it was. Raises RemoteRefused."""
+        """Return the answer to a request that may be repeated, and whether it was. Raises RemoteRefused, RemoteBusy."""
         waited_ms = 0
         while True:
             response, why = await self._once(method, path, parts)
@@ -150,7 +167,7 @@ class HttpRemote:
             if response is not None and response.status_code not in BUSY:
                 raise _refusal(response)
             if waited_ms >= PATIENCE_MS:
-                raise RemoteRefused(f"gave up after {waited_ms // 1_000} s: {why}", code="busy")
+                raise RemoteBusy(f"gave up after {waited_ms // 1_000} s: {why}", code="busy")
             wait_s = _retry_after(response)
             waited_ms += round(wait_s * 1_000)
             await self._sleep(wait_s)

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,20 @@ from app.cli.replay import lines_of
 from app.clock import ManualClock
 from app.domain.events import Event
 from app.instants import Instant
-from app.replay.plan import BadPlan, from_ms, length_ms, read_plan, single
+from app.replay.plan import READERS, BadPlan, from_ms, length_ms, read_plan, single
 from app.replay.player import Player, Report
+from app.replay.progress import Notes
 from app.replay.recording import Tally, load
-from app.replay.remote import Accepted, Board, HttpRemote, IngestAnswer, RefusedRecord, RemoteRefused, Told
+from app.replay.remote import (
+    Accepted,
+    Board,
+    HttpRemote,
+    IngestAnswer,
+    RefusedRecord,
+    RemoteBusy,
+    RemoteRefused,
+    Told,
+)
 from app.replay.stocktake import opening_stock, workspace_text
 from app.sources.record import NotThisRecording
 from app.workspace.file import read_workspace
@@ -37,6 +48,7 @@ recordings:
 
 
 def plan_of(text: str, folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
     path = folder / "plan.yaml"
     path.write_text(text)
     for sample in SAMPLES.iterdir():
@@ -52,6 +64,8 @@ class Recorder:
     refuse: str = ""
     lose: int = 0
     repeat: bool = False
+    goes_after: int = 0
+    """The batch that it takes, but does not answer."""
     batches: list[tuple[Instant, list[Event]]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -59,20 +73,29 @@ class Recorder:
         self.calls.append(f"open {room}")
         return "s1"
 
+    async def is_open(self, session: str) -> bool:
+        return "end" not in self.calls
+
     async def send(self, session: str, body: bytes) -> tuple[IngestAnswer, bool]:
         events = msgspec.json.decode(body, type=list[Event])
+        known = {each.id for each in self.events}
         self.batches.append((self.clock.now(), events))
         refused = [RefusedRecord(n, "no") for n, each in enumerate(events) if kind_of(each) == self.refuse]
         taken = len(events) - len(refused)
-        return IngestAnswer([Accepted(session, taken, 0)] if taken else [], refused), self.repeat
+        again = sum(each.id in known for each in events)
+        if len(self.batches) == self.goes_after:
+            self.goes_after = 0
+            raise RemoteBusy("no answer")
+        return IngestAnswer([Accepted(session, taken, again)] if taken else [], refused), self.repeat
 
     async def end(self, session: str, key: str) -> None:
         self.calls.append("end")
 
     async def board(self, session: str) -> Board:
-        counters = Counter(kind_of(each) for each in self.events if kind_of(each) != self.refuse)
+        first = {each.id: each for each in reversed(self.events)}
+        counters = Counter(kind_of(each) for each in first.values() if kind_of(each) != self.refuse)
         counters.subtract({"comment": self.lose})
-        return Board(dict(counters), 0)
+        return Board(dict(counters), len(self.events) - len(first))
 
     async def alerts(self, session: str) -> list[Told]:
         return [Told("r", "P1", "ended", START + 61_500, {"zh-CN": "没了"}, "SKU-1", START + 90_000)]
@@ -86,12 +109,24 @@ def kind_of(event: Event) -> str:
     return str(event.__struct_config__.tag)
 
 
-async def play(path: Path, recorder: Recorder, speed: float = 1.0) -> Report:
+async def play(path: Path, recorder: Recorder, speed: float = 1.0, stop_after: int = 10**9) -> Report:
+    """Play a plan; `stop_after`: somebody stops it after so many batches."""
+
     async def sleep(seconds: float) -> None:
         recorder.clock.advance(round(seconds * 1_000))
 
-    plan = read_plan(path)
-    return await Player(recorder, recorder.clock, sleep, room="r1", speed=speed).play(load(plan, "r1"))
+    reel = load(read_plan(path), "r1")
+    notes = Notes.of(path.parent, reel, room="r1", speed=speed, url="http://room")
+    player = Player(
+        recorder,
+        recorder.clock,
+        sleep,
+        notes,
+        room="r1",
+        speed=speed,
+        stopping=lambda: len(recorder.batches) >= stop_after,
+    )
+    return await player.play(reel, await player.begin())
 
 
 # Plans and slices
@@ -160,13 +195,20 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         load(single(SAMPLES / "obs-websocket-60s.jsonl", source="uk_orders"), "r1")
 
 
-def test_the_shipped_plan_is_a_plan() -> None:
-    plan = read_plan(APP / "plans/uk-evening.yaml")
-    assert [part.source_name for part in plan.recordings] == [
-        "twitch_chat",
-        "uk_orders",
-        *("obs", "nginx_stat", "nginx_hooks") * 2,
-    ]
+def test_the_shipped_plans_are_plans_that_play_every_source() -> None:
+    sources = {part.source_name for path in (APP / "plans").glob("*.yaml") for part in read_plan(path).recordings}
+    assert sources == READERS.keys()
+
+
+def test_a_long_pause_of_a_recording_is_played_as_short_as_the_plan_says(tmp_path: Path) -> None:
+    folder = plan_of('version: 1\nrecordings: [{file: tiktok-webcast-cut.jsonl, pause: "0:02"}]', tmp_path)
+    short = [item.offset_ms for item in load(read_plan(folder), "r1").items]
+    whole = [item.offset_ms for item in load(single(SAMPLES / "tiktok-webcast-cut.jsonl"), "r1").items]
+    assert len(short) == len(whole)
+    assert whole[-1] > 30 * 86_400_000
+    assert short[-1] <= 2_000 * 91  # of left-out records too
+    steps = zip(pairwise(short), pairwise(whole), strict=True)
+    assert all(b - a <= d - c for (a, b), (c, d) in steps)
 
 
 # Playing
@@ -230,10 +272,75 @@ async def test_a_session_is_ended_also_when_the_control_room_refuses(tmp_path: P
 
 async def test_the_report_lists_kinds_reasons_and_alerts_with_their_times(tmp_path: Path) -> None:
     told = list(lines_of(await play(plan_of(PLAN, tmp_path), Recorder(ManualClock(START)))))
-    assert told[0] == "session s1"
     assert any(line.startswith("comment") for line in told)
     assert "left out: stream poll_failed 20" in told
     assert any(line.startswith("alert 1:01.5-1:30.0 P1 r SKU-1") for line in told)
+
+
+# Stopped, and gone on with
+
+
+async def test_one_that_is_stopped_ends_its_session_and_says_what_it_did_not_play(tmp_path: Path) -> None:
+    recorder = Recorder(ManualClock(START))
+    report = await play(plan_of(PLAN, tmp_path), recorder, stop_after=9)
+    assert recorder.calls == ["open r1", "end"]
+    assert report.stopped
+    assert report.mismatches() == []
+    assert sum(report.sent.values()) == len(recorder.events) > 0
+    assert any(line.startswith("not played: comment") for line in lines_of(report))
+    later = await play(plan_of(PLAN, tmp_path / "again"), recorder := Recorder(ManualClock(START)))
+    assert (later.stopped, recorder.calls) == (False, ["open r1", "end"])
+
+
+async def test_one_that_lost_its_control_room_goes_on_in_the_same_session_and_sends_nothing_twice_to_effect(
+    tmp_path: Path,
+) -> None:
+    recorder = Recorder(ManualClock(START), goes_after=20)
+    path = plan_of(PLAN, tmp_path)
+    with pytest.raises(RemoteBusy):
+        await play(path, recorder, speed=4.0)
+    assert recorder.calls == ["open r1"]
+    lost = recorder.batches[-1][1]
+    recorder.clock.advance(3_600_000)
+    report = await play(path, recorder, speed=4.0)
+    assert recorder.calls == ["open r1", "end"]
+    assert (report.resumed, report.repeated, report.duplicates) == (1, 1, len(lost))
+    assert report.mismatches() == []
+    # What had no answer comes again as it was; what follows is as much later as the player stood still.
+    assert recorder.batches[20][1] == lost
+    items = load(read_plan(path), "r1").items
+    assert {each.id for each in recorder.events} == {item.event.id for item in items}
+    after = [event for _, events in recorder.batches[21:] for event in events]
+    for at, events in recorder.batches[21:]:
+        assert all(0 <= at - event.occurred_ms <= 400 for event in events)
+    offsets = {item.event.id: int(item.offset_ms / 4) for item in items}
+    assert len({event.occurred_ms - offsets[event.id] for event in after}) == 1
+
+
+async def test_a_session_that_somebody_ended_meanwhile_is_left_alone_and_a_new_one_begun(tmp_path: Path) -> None:
+    recorder = Recorder(ManualClock(START), goes_after=5)
+    path = plan_of(PLAN, tmp_path)
+    with pytest.raises(RemoteBusy):
+        await play(path, recorder)
+    recorder.calls.append("end")
+    report = await play(path, recorder)
+    assert recorder.calls == ["open r1", "end", "open r1", "end"]
+    assert report.resumed == 0
+
+
+def test_another_room_speed_or_house_is_another_replay(tmp_path: Path) -> None:
+    reel = load(read_plan(plan_of(PLAN, tmp_path)), "r1")
+    ways = [("r1", 1.0, "http://a"), ("r2", 1.0, "http://a"), ("r1", 2.0, "http://a"), ("r1", 1.0, "http://b")]
+    notes = [Notes.of(tmp_path, reel, room=room, speed=speed, url=url) for room, speed, url in ways]
+    assert len({each.path for each in notes}) == len(ways)
+    assert notes[0].path == Notes.of(tmp_path, reel, room="r1", speed=1.0, url="http://a").path
+
+
+def test_notes_that_cannot_be_read_are_none(tmp_path: Path) -> None:
+    notes = Notes(tmp_path / "torn.json")
+    assert notes.read() is None
+    notes.path.write_text('{"session": "s1", "ke')
+    assert notes.read() is None
 
 
 # Over HTTP
@@ -304,6 +411,15 @@ async def test_a_session_of_kind_replay_is_opened_under_a_key() -> None:
     (request,) = server.asked
     assert json.loads(request.content) == {"room": "r1", "kind": "replay"}
     assert (request.headers["Idempotency-Key"], request.headers["Authorization"]) == ("key-open", "Bearer t")
+
+
+async def test_whether_a_session_is_open_is_asked_and_one_that_is_not_there_is_not() -> None:
+    states = [httpx2.Response(200, json={"state": state}) for state in ("live", "ended")]
+    server = Server([*states, httpx2.Response(404, json={"code": "not_found"}), httpx2.Response(403, json={})])
+    remote = server.remote()
+    assert [await remote.is_open("s1") for _ in range(3)] == [True, False, False]
+    with pytest.raises(RemoteRefused):
+        await remote.is_open("s1")
 
 
 # Its workspace

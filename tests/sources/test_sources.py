@@ -1,5 +1,6 @@
 """Promise: each recording becomes events by its mapping, and what does not is counted with its reason."""
 
+import base64
 import gzip
 import json
 from collections import Counter
@@ -9,8 +10,22 @@ from typing import Any
 
 import pytest
 
-from app.domain.events import CommentEvent, OrderPaidEvent, OrderRefundedEvent, StreamHealth
-from app.sources import nginx_rtmp, obs, twitch_chat, uk_orders
+from app.domain.events import (
+    Act,
+    CommentEvent,
+    CommentText,
+    GiftEvent,
+    OnAir,
+    OrderPaidEvent,
+    OrderRefundedEvent,
+    Speech,
+    Status,
+    StreamHealth,
+    User,
+    Viewers,
+)
+from app.sources import nginx_rtmp, obs, tiktok_webcast, twitch_chat, uk_orders
+from app.sources.protobuf import Message, NotProtobuf
 from app.sources.record import NotThisRecording, Record, json_lines, read_bytes
 
 SAMPLES = Path(__file__).parents[2] / "app/replay/samples"
@@ -289,3 +304,138 @@ def test_every_sample_is_named_with_its_licence() -> None:
     assert {path.name for path in SAMPLES.iterdir() if path.suffix != ".md"} == {
         name for name in text.split("`") if name.endswith((".json", ".jsonl"))
     }
+
+
+# TikTok
+
+
+def varint(number: int) -> bytes:
+    low, rest = number & 0x7F, number >> 7
+    return bytes([low | 0x80]) + varint(rest) if rest else bytes([low])
+
+
+def proto(**fields: int | str | bytes) -> bytes:
+    """Encode a message; f3=7 is field 3."""
+    out = b""
+    for name, value in fields.items():
+        field = int(name[1:])
+        if isinstance(value, int):
+            out += varint(field << 3) + varint(value)
+        else:
+            body = value.encode() if isinstance(value, str) else value
+            out += varint(field << 3 | 2) + varint(len(body)) + body
+    return out
+
+
+def webcast(method: str, identity: int, ts: str = "2023-10-04T19:19:38.000Z", room: str = "r", **fields: Any) -> Any:
+    body = proto(f1=proto(f1=f"Webcast{method}Message", f2=identity), **fields)
+    return {
+        "ts": ts,
+        "method": f"Webcast{method}Message",
+        "room": room,
+        "payload_b64": base64.b64encode(body).decode(),
+    }
+
+
+def test_every_message_of_a_webcast_becomes_an_event_or_is_left_out_with_its_reason() -> None:
+    records = list(tiktok_webcast.read(sample("tiktok-webcast-cut.jsonl")))
+    assert Counter(record.kind for record in records if record.event is not None) == {
+        "comment": 10,
+        "enter": 8,
+        "follow": 4,
+        "gift": 12,
+        "like": 6,
+        "on_air": 4,
+        "share": 4,
+        "speech": 9,
+        "status": 8,
+        "viewers": 8,
+    }
+    assert left_out(records) == {
+        ("gift", "end_of_a_row"): 3,
+        ("on_air", "no_product"): 6,
+        ("other", "no_kind"): 4,
+        ("speech", "empty"): 1,
+        ("status", "one_room_of_several"): 4,
+    }
+    assert [record.at_ms for record in records] == sorted(record.at_ms for record in records)
+    for record in records:
+        assert record.event is None or record.event.__struct_config__.tag == record.kind
+
+
+def test_the_fields_of_a_webcast_message_are_where_they_are_looked_for() -> None:
+    user = proto(f1=77, f3="柚子")
+    records = tiktok_webcast.read(
+        lines(
+            webcast("RoomUserSeq", 1, f3=812, f7=40_000),
+            webcast("Member", 2, f2=user, f10=1),
+            webcast("Chat", 3, f2=user, f3="礼盒还有吗"),
+            webcast("Like", 4, f2=15, f3=46_782, f5=user),
+            webcast("Caption", 5, f2=1_695_115_450_585, f3=7_120, f4=proto(f1="en", f2="hello there")),
+            webcast("OecLiveShopping", 6, f4=proto(f1="Tea", f6=1_729_609_304_255_072_963)),
+            webcast("Control", 7, f2=3),
+        )
+    )
+    yuzu = User("77", "柚子")
+    assert [record.event.payload for record in records if record.event is not None] == [
+        Viewers(812),
+        Act(yuzu),
+        CommentText("礼盒还有吗", yuzu),
+        Act(yuzu, count=15),
+        Speech("hello there", 1_695_115_450_585, 1_695_115_457_705),
+        OnAir("1729609304255072963"),
+        Status("ended"),
+    ]
+
+
+def test_gifts_sent_in_a_row_count_once_each_and_diamonds_are_no_money() -> None:
+    rose = proto(f11=1, f12=5, f16="Rose")
+    row = [webcast("Gift", n, f5=count, f7=proto(f1=7), f11=900, f15=rose) for n, count in enumerate((1, 3, 3, 7), 1)]
+    alone = [webcast("Gift", n, f5=1, f7=proto(f1=7), f11=900, f15=proto(f12=30, f16="Lion")) for n in (8, 9)]
+    records = list(tiktok_webcast.read(lines(*row, *alone)))
+    gifts = [record.event for record in records if isinstance(record.event, GiftEvent)]
+    assert [(each.payload.gift, each.payload.count, each.payload.value) for each in gifts] == [
+        ("Rose", 1, 0),
+        ("Rose", 2, 0),
+        ("Rose", 4, 0),
+        ("Lion", 1, 0),
+        ("Lion", 1, 0),
+    ]
+    assert [each.payload.ext for each in gifts][:3] == [{"diamonds": 5}, {"diamonds": 10}, {"diamonds": 20}]
+    assert left_out(records) == {("gift", "end_of_a_row"): 1}
+
+
+def test_a_webcast_message_that_comes_again_is_left_out_and_the_order_is_that_of_the_times() -> None:
+    late = webcast("Chat", 1, ts="2023-10-04T19:19:40Z", f3="second")
+    early = webcast("Chat", 2, ts="2023-10-04T19:19:38.198434400", f3="first")
+    records = list(tiktok_webcast.read(lines(late, early, late)))
+    assert [(record.at_ms, record.place, record.why) for record in records] == [
+        (1_696_447_178_198, "2", ""),
+        (1_696_447_180_000, "1", ""),
+        (1_696_447_180_000, "3", "repeated"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x80",  # a number without an end
+        b"\xff" * 11,
+        b"\x0a\x05ab",  # a text that ends behind the message
+        b"\x09ab",  # a fixed number likewise
+        b"\x0b",  # the beginning of a group
+    ],
+)
+def test_bytes_that_are_no_message_are_refused_with_the_line(body: bytes) -> None:
+    with pytest.raises(NotProtobuf):
+        Message(body)
+    broken = webcast("Chat", 1, f3="x") | {"payload_b64": base64.b64encode(body).decode()}
+    with pytest.raises(NotThisRecording, match="line 2"):
+        list(tiktok_webcast.read(lines(webcast("Chat", 2, f3="x"), broken)))
+
+
+def test_a_field_that_is_not_there_is_nothing() -> None:
+    message = Message(proto(f2="text", f3=7))
+    assert (message.number(1), message.text(1), message.message(1).number(1)) == (0, "", 0)
+    assert (message.number(2), message.text(3)) == (0, "")
+    assert Message(b"\x09" + b"\0" * 8 + b"\x15" + b"\0" * 4 + proto(f3=300)).number(3) == 300
