@@ -121,7 +121,7 @@ def write_command() -> None:
 
 
 def fetch_charts() -> None:
-    """Bring the chart library of the pages into static/vendor/; the console does without, with its numbers in a table."""
+    """Bring the chart library into static/vendor/; without it the console shows its numbers in a table."""
     if vendor.is_there():
         return
     say("fetching the chart library of the console")

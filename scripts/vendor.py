@@ -1,7 +1,7 @@
 """Brings the browser's library into static/vendor/: the version and the hash stand in package-lock.json.
 
-Imports the standard library only. `python scripts/vendor.py` fetches it by itself. npm is asked when there is one, since
-it knows the person's registry; without it the same archive is read over HTTPS. Both are checked by the locked hash.
+Imports the standard library only. `python scripts/vendor.py` fetches it by itself. npm is asked when there is one: it
+knows the person's registry. Without it the same archive is read over HTTPS. Both are checked by the locked hash.
 
   NPM_CONFIG_REGISTRY=...    where to fetch from without npm
 """
@@ -74,7 +74,7 @@ def packed_by_npm(npm: str, version: str) -> bytes | None:
 
 
 def read_over_https(version: str) -> bytes:
-    registry = os.environ.get("NPM_CONFIG_REGISTRY") or os.environ.get("npm_config_registry") or REGISTRY
+    registry = os.environ.get("NPM_CONFIG_REGISTRY") or REGISTRY
     url = f"{registry.rstrip('/')}/{NAME}/-/{NAME}-{version}.tgz"
     if not url.startswith("https://"):
         raise NotFetched("the registry is not an https address")

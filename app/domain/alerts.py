@@ -76,6 +76,8 @@ class Alert(Struct, frozen=True, omit_defaults=True, kw_only=True):
     flapping: bool = False
     clearance: Clearance = Clearance.OPEN
     evidence: tuple[Evidence, ...] = ()
+    metrics: tuple[str, ...] = ()
+    """What its rule judges of the scope: the numbers on a screen that this alert is about."""
 
     @property
     def open(self) -> bool:

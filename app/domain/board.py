@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct, field
 
-from app.domain.alerts import Mark
+from app.domain.alerts import Mark, Severity
 from app.domain.effects import SessionState
 from app.domain.plan import SessionKind
 from app.domain.words import Words
@@ -22,6 +22,7 @@ Topic = Literal[
     "lines",  # line -> LineRow
     "alerts",  # alert id -> Alert (listed ones, worst and newest first by the page)
     "rules",  # rule|scope|id -> RuleView (pending and unknown ones only)
+    "limits",  # rule|n -> LimitRow, of the rule set in force
     "prompts",  # prompt id -> Prompt (the last 30)
     "rundown",  # "now" -> Rundown
     "messages",  # position, zero-padded to 12 -> Message (the last 100)
@@ -97,7 +98,7 @@ class SkuRow(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class LineRow(Struct, frozen=True, omit_defaults=True):
-    """A stream line. `seen_ms` None: it has never spoken."""
+    """A stream line. `seen_ms` None: it has never spoken. `title`: what the workspace calls it."""
 
     name: str
     target_kbps: float
@@ -106,6 +107,19 @@ class LineRow(Struct, frozen=True, omit_defaults=True):
     dropped: int = 0
     reconnecting: bool = False
     seen_ms: int | None = None
+    title: Words = field(default_factory=dict)
+
+
+class LimitRow(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A line of a rule: it fires while `metric` is below (or above) `value`, or `value` times the metric `of`."""
+
+    rule: str
+    severity: Severity
+    metric: str
+    scope: str
+    below: bool
+    value: float
+    of: str = ""
 
 
 class Message(Struct, frozen=True, omit_defaults=True):

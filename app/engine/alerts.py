@@ -25,6 +25,7 @@ class Subject(NamedTuple):
     scope_id: str
     labels: Mapping[str, str]
     clearance: Clearance = Clearance.OPEN
+    metrics: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -73,6 +74,7 @@ class AlertBook(Struct):
             muted=muted,
             clearance=subject.clearance,
             evidence=report.evidence,
+            metrics=subject.metrics,
         )
         self.open[subject.key] = alert.id
         self._make_room()

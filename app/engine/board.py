@@ -40,6 +40,7 @@ class Boards:
             "lines": self._lines,
             "alerts": self._alerts,
             "rules": lambda _, clearance: self._watch.views(clearance),
+            "limits": lambda _, clearance: self._watch.limits(clearance),
             "prompts": self._prompts,
             "rundown": self._rundown,
             "messages": lambda _audience, _clearance: self._state.messages.shown(),

@@ -264,4 +264,4 @@ class Engine:
         for room in self._plan.rooms:
             for line in room.lines:
                 name = line.name if line.name not in state.lines else f"{room.id}:{line.name}"
-                state.lines[name] = LineState(name=name, room=room.id, target_kbps=line.target_kbps)
+                state.lines[name] = LineState(name, room.id, line.target_kbps, title=line.title)

@@ -7,6 +7,7 @@ from msgspec import Struct, field
 from app.domain.board import LineRow, SkuRow
 from app.domain.events import StockReading, StreamHealth
 from app.domain.plan import SkuPlan
+from app.domain.words import Words
 from app.engine.counts import SkuCounts
 from app.engine.rates import eta_min, sell_rate
 from app.engine.stock import Stock, stock_line
@@ -115,6 +116,7 @@ class LineState(Struct):
     reconnecting: bool = False
     seen_ms: int | None = None
     occurred_ms: int = 0
+    title: Words = field(default_factory=dict)
 
     def read(self, health: StreamHealth, occurred_ms: int, applied_ms: int) -> bool:
         """Take a reading; False when it is older than the last one, whose figures then stand."""
@@ -141,4 +143,5 @@ class LineState(Struct):
             dropped=self.dropped,
             reconnecting=self.reconnecting,
             seen_ms=self.seen_ms,
+            title=self.title,
         )

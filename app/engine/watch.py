@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from app.domain.alerts import RuleView
+from app.domain.board import LimitRow
 from app.domain.people import Clearance
 from app.engine.alerts import Report
 from app.engine.announcer import Announcer
@@ -15,6 +16,7 @@ from app.engine.state import State
 from app.engine.watched import Watched, names_of
 from app.engine.zones import zone_offset_ms
 from app.instants import Instant
+from app.rules.limits import limits_of
 from app.rules.machine import Transition
 from app.rules.rule import Rule, RuleSet
 from app.rules.sight import Fact
@@ -135,6 +137,23 @@ class Watch:
                 reason = "no_data" if condition == "unknown" else ""
                 shown[key] = RuleView(rule.id, rule.title, subject.scope, subject.scope_id, condition, since, reason)
         return shown
+
+    def limits(self, clearance: Clearance) -> dict[str, LimitRow]:
+        """Return the lines of the rules in force, as charts draw them."""
+        return {
+            f"{rule.id}|{n}": LimitRow(
+                rule=rule.id,
+                severity=limit.severity,
+                metric=limit.path[2:],
+                scope=rule.each or "session",
+                below=limit.below,
+                value=limit.value,
+                of=limit.of[2:],
+            )
+            for rule in self._rules
+            if not rule.event and (rule.clearance is Clearance.OPEN or clearance is Clearance.RESTRICTED)
+            for n, limit in enumerate(limits_of(rule))
+        }
 
     def report(self, key: str, at: int) -> Report | None:
         """Return how a metric rule's subject stands now; what was said once does not change."""

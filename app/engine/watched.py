@@ -30,6 +30,11 @@ def names_of(rule: Rule, inputs: Inputs) -> Names:
     return Names(shown, {path: name for path, name in shown.items() if path in judged})
 
 
+def metrics_of(rule: Rule) -> tuple[str, ...]:
+    """Return the metrics that the levels of a rule and its `clear` look at; its gate is not its subject."""
+    return tuple(sorted(path[2:] for path in rule.judged_names() if path.startswith(("m.", "i."))))
+
+
 class Watched:
     """Owns one machine. `last`: the values of its last look; the same again change nothing before it is due."""
 
@@ -40,7 +45,8 @@ class Watched:
     ) -> None:
         needed = names.needed
         self.rule = rule
-        self.subject = Subject(rule.id, rule.version, scope, member, {**rule.labels, **labels}, rule.clearance)
+        own = {**rule.labels, **labels}
+        self.subject = Subject(rule.id, rule.version, scope, member, own, rule.clearance, metrics_of(rule))
         self.key = self.subject.key
         self.shown: dict[str, Getter] = {path: inputs.getter(name, member) for path, name in names.shown.items()}
         self.needed = [(path, self.shown[path]) for path in needed]

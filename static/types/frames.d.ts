@@ -57,6 +57,7 @@ export interface Alert {
   flapping?: boolean
   clearance?: 'open' | 'restricted'
   evidence?: readonly Evidence[]
+  metrics?: readonly string[]
 }
 
 export interface RuleView {
@@ -228,6 +229,17 @@ export interface LineRow {
   dropped?: number
   reconnecting?: boolean
   seen_ms?: number | null
+  title?: { [key: string]: string }
+}
+
+export interface LimitRow {
+  rule: string
+  severity: 'P1' | 'P2' | 'P3' | 'P4'
+  metric: string
+  scope: string
+  below: boolean
+  value: number
+  of?: string
 }
 
 export interface Message {
@@ -376,6 +388,7 @@ export interface TopicValues {
   lines: LineRow
   alerts: Alert
   rules: RuleView
+  limits: LimitRow
   prompts: Prompt
   rundown: Rundown
   messages: Message
