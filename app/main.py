@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
 from app.routers import stream
-from app.routers.api import Front, install_api
+from app.routers.api import Front, install_api, install_inner
 from app.routers.host_pages import host_pages
 from app.routers.house import House
 from app.routers.pages import desk_pages
@@ -42,6 +42,14 @@ class Compress:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         wanted = scope["type"] == "http" and (scope["path"] == "/" or scope["path"].startswith(COMPRESSED))
         await (self._small if wanted else self._app)(scope, receive, send)
+
+
+def build_inner(runtime: Runtime) -> ASGIApp:
+    """Return what a process without screens answers: whether it is well."""
+    app = FastAPI(title="Cueroom 控台", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.runtime = runtime
+    install_inner(app)
+    return app
 
 
 def build(runtime: Runtime) -> Front:

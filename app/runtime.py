@@ -1,6 +1,7 @@
 """The running process: builds each part once and is the only place that picks an implementation.
 
-Start: workspaces, directory, worker, pump. Stop: the other way round, with what waits committed first.
+A process has one or more roles: web (the door, commands, screens), worker (owns sessions), pump (sends to groups). In
+one process with all of them the bus is memory; else Redis carries it, and every part is built and used the same way.
 """
 
 import asyncio
@@ -8,25 +9,45 @@ import contextlib
 import gc
 import secrets
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Final, Literal
 
 import structlog
 
 from app import __version__
 from app.access.access import Access
-from app.bus.memory import MemoryFrameLog, MemorySessionLog
-from app.bus.ports import FrameLog, SessionLog
+from app.bus.memory import MemoryFrameLog, MemoryNews, MemoryOwnership, MemorySessionLog
+from app.bus.ports import FrameLog, Kept, News, Ownership, SessionLog, Stored
+from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisNews, RedisOwnership, RedisSessionLog
 from app.clock import Clock, SystemClock
 from app.delivery.pump import Pump
-from app.domain.board import DeviceRow
+from app.delivery.reach import Reach
+from app.delivery.standby import Standby
+from app.domain.facts import (
+    BoardWanted,
+    CardChanged,
+    CardsWanted,
+    ChannelStood,
+    DeliveryMoved,
+    Fact,
+    OutboxMoved,
+    Revoked,
+    SessionMoved,
+    SessionOpened,
+    SessionTaken,
+    TailTold,
+    TailWanted,
+    WorkspaceChanged,
+)
 from app.domain.frames import Hello
 from app.domain.people import Clearance
-from app.domain.plan import SessionKind, SessionPlan
 from app.domain.readings import MinuteRow
-from app.domain.workspace import Channel, Room, Workspace
+from app.errors import ControlRoomError, NotFound
 from app.instants import Instant
+from app.intake.catalogue import Catalogue
 from app.intake.desk import Desk
-from app.intake.directory import Directory, Recipe, SessionRef
+from app.intake.directory import Directory, Recipe
 from app.intake.door import Door
 from app.intake.notices import Notices
 from app.intake.recipe import Fallback
@@ -34,76 +55,97 @@ from app.intake.seal import Seal
 from app.intake.tally import Tally
 from app.realtime.hub import Clocked, Hub, View
 from app.realtime.overview import EVERY_BRAND, Overview, overview_view
-from app.realtime.restore import Restorer
+from app.realtime.owner import Owner
 from app.realtime.sockets import Sockets
+from app.realtime.tablets import TELL_EVERY_S, TabletsOfProcess
 from app.realtime.viewers import Followed, Sink, Viewer
-from app.realtime.worker import Note, Worker
+from app.realtime.worker import Worker
 from app.settings import Settings
 from app.store.counters import next_fence
 from app.store.database import Store
 from app.store.keys import key
-from app.store.workspace import workspaces
-from app.workspace.plan import Levels, plan_session
 
 log = structlog.get_logger()
 
 OVERVIEW_EVERY_S = 1.0
+TELL_BOARDS_EVERY_S = 10.0
+CARDS_EVERY_S = 2.0
+TAIL_WITHIN_S = 1.0
 TALLY_EVERY_S = 5.0
 TIDY_EVERY_S = 5.0
 TIDY_AT_LATEST = 120
 """After so many waits in which events came all the time, a full collection is made all the same."""
 COLLECTOR = (50_000, 20, 1_000_000)
 """Young objects before a small collection; the last: no full one by itself."""
+BOARD_WITHIN_S = 5.0
+BOARD_LOOK_S = (0.002, 0.05)
+"""A board that was asked for is looked for after the first, then ever more seldom up to the second."""
+
+Role = Literal["web", "worker", "pump"]
+ALL_ROLES: Final[frozenset[Role]] = frozenset({"web", "worker", "pump"})
 
 
-class Catalogue:
-    """The workspaces as last set up, in memory: which rooms there are, and whose they are. Joined once a `load`."""
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """The ports between processes, in one implementation."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._fill(())
+    log: SessionLog
+    frames: FrameLog
+    leases: Ownership
+    news: News
+    start: Callable[[], Coroutine[None, None, None]] | None = None
+    close: Callable[[], Coroutine[None, None, None]] | None = None
 
-    async def load(self) -> None:
-        """Read them again; after a `setup`."""
-        self._fill(await self._store.read(workspaces))
 
-    def _fill(self, found: Sequence[Workspace]) -> None:
-        self._joined = Workspace(
-            id="*",
-            name=found[0].name if found else "",
-            brands=tuple(brand for each in found for brand in each.brands),
-            rooms=tuple(room for each in found for room in each.rooms),
-        )
-        self._rooms = {room.id: room for room in self._joined.rooms}
-        self._of_room = {room.id: each for each in found for room in each.rooms}
-        self._channels = {channel.name: channel for each in found for channel in each.channels}
-        self._name = " · ".join(each.name for each in found)
+def memory_bus() -> Bus:
+    """The bus of a process that is alone."""
+    return Bus(MemorySessionLog(), MemoryFrameLog(), MemoryOwnership(), MemoryNews())
 
-    def all(self) -> Workspace:
-        """Every workspace's rooms and brands as one, for looking rooms up; plans are made from `of_room`."""
-        return self._joined
 
-    @property
-    def name(self) -> str:
-        """What the top bar calls this installation."""
-        return self._name
+def redis_bus(url: str) -> Bus:
+    """The bus of one process among several."""
+    link = RedisLink(url)
+    session_log, news = RedisSessionLog(link), RedisNews(link)
 
-    def rooms(self) -> Sequence[Room]:
-        return self._joined.rooms
+    async def close() -> None:
+        await news.close()
+        await session_log.close()
+        await link.close()
 
-    def room(self, room_id: str) -> Room | None:
-        return self._rooms.get(room_id)
+    return Bus(session_log, RedisFrameLog(link), RedisOwnership(link), news, news.start, close)
 
-    def of_room(self, room_id: str) -> Workspace:
-        """The workspace that has the room; an unknown room gets the joined one, in which nobody finds it either."""
-        return self._of_room.get(room_id, self._joined)
 
-    def plan(self, workspace: Workspace, room_id: str, kind: SessionKind, levels: Levels, now_ms: int) -> SessionPlan:
-        """Plan a session of a room from the workspace it belongs to, whatever joined view was asked."""
-        return plan_session(self.of_room(room_id), room_id, kind, levels, now_ms)
+def bus_of(settings: Settings) -> Bus:
+    """Return the bus the settings ask for."""
+    return redis_bus(settings.redis_url.get_secret_value()) if settings.scaled_out else memory_bus()
 
-    def channel(self, name: str) -> Channel | None:
-        return self._channels.get(name)
+
+class _Frames:
+    """The frames of sessions come by the bus, those of the overview are this process's own."""
+
+    def __init__(self, sessions: FrameLog, overview: FrameLog) -> None:
+        self._sessions, self._overview = sessions, overview
+
+    def of(self, board: str) -> FrameLog:
+        return self._overview if board.startswith("overview:") else self._sessions
+
+    async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None:
+        await self.of(board).put_snapshot(board, epoch, seq, parts)
+
+    async def publish(self, board: str, frame: Stored) -> None:
+        await self.of(board).publish(board, frame)
+
+    async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
+        return await self.of(board).since(board, epoch, seq)
+
+    async def newest(self, board: str) -> Kept | None:
+        return await self.of(board).newest(board)
+
+    async def wait(self, board: str, epoch: int, seq: int, within_ms: int) -> Sequence[Stored]:
+        return await self.of(board).wait(board, epoch, seq, within_ms)
+
+    async def forget(self, board: str, epoch: int) -> None:
+        await self.of(board).forget(board, epoch)
 
 
 class Runtime:
@@ -117,15 +159,16 @@ class Runtime:
         seal_key: bytes,
         *,
         clock: Clock | None = None,
-        session_log: SessionLog | None = None,
-        frames: FrameLog | None = None,
+        bus: Bus | None = None,
+        roles: frozenset[Role] = ALL_ROLES,
     ) -> None:
         self.settings = settings
         self.store = store
+        self.roles = roles
         self.clock: Clock = clock or SystemClock()
         self.build = __version__
-        self.log: SessionLog = session_log or MemorySessionLog()
-        self.frames: FrameLog = frames or MemoryFrameLog()
+        self.bus = bus or memory_bus()
+        self.log, self.frames, self.news = self.bus.log, self.bus.frames, self.bus.news
         self.catalogue = Catalogue(store)
         self.recipe = recipe
         self.tally = Tally()
@@ -135,6 +178,7 @@ class Runtime:
             workspace=self.catalogue.all,
             recipe=lambda: self.recipe,
             plan=self.catalogue.plan,
+            opened=lambda session: self.news.tell(SessionOpened(session)),
         )
         self.door = Door(
             log=self.log,
@@ -148,29 +192,22 @@ class Runtime:
         self.desk = Desk(log=self.log, store=store, directory=self.directory, clock=self.clock)
         self.access = Access(store=store, clock=self.clock)
         self.sockets = Sockets()
-        self.access.revocations.listen(self.sockets.revoke)
-        self.hub = Hub(self.frames)
-        self.worker = Worker(
-            store=store,
-            session_log=self.log,
-            hub=self.hub,
-            clock=self.clock,
-            restorer=Restorer(store, build=self.build),
-            tablets=self._tablets_of,
-        )
-        self.pump = Pump(
-            store=store,
-            clock=self.clock,
-            channel=self.catalogue.channel,
-            on_change=self.worker.note_delivery,
-            allow_private=settings.allow_private_webhooks,
-            alone=True,
-        )
-        self._overviews: dict[str, Overview] = {}
-        self._epoch = 0
+        self.access.revocations.listen(lambda handle: self.news.tell(Revoked(handle)))
+        self.news.listen(self._hear)
+        self.news.missed(self._missed)
+        self.owner = self._owner() if "worker" in roles else None
+        self.pump = self._pump() if "pump" in roles else None
+        self.standby = Standby(self.pump, self.bus.leases) if self.pump is not None else None
+        self.tablets = TabletsOfProcess(self.clock, self.news.tell)
+        self.overview = Overview(epoch=0, rooms=self.catalogue.rooms, session_of=self._session_shown)
+        self._overview_frames = MemoryFrameLog()
+        self._overview_hub = Hub(self._overview_frames)
+        self._overview_whole = True
+        self._boards: dict[View, float] = {}  # watched here -> when it was last asked for
+        self._tails: dict[str, asyncio.Future[list[MinuteRow]]] = {}
         self._consoles: dict[str, int] = {}
-        self._tablets: dict[str, dict[str, tuple[str, int]]] = {}  # room -> device -> its name and open sockets
         self._tasks: list[asyncio.Task[None]] = []
+        self._short: set[asyncio.Task[None]] = set()
         self.failed: asyncio.Event = asyncio.Event()
         self.draining = False
         """About to stop: not ready for more, though what comes is still answered."""
@@ -179,21 +216,64 @@ class Runtime:
         self.address = settings.public_url
         """How people reach this server; known once it listens."""
 
+    def _owner(self) -> Owner:
+        return Owner(
+            store=self.store,
+            session_log=self.log,
+            frames=self.frames,
+            leases=self.bus.leases,
+            news=self.news,
+            clock=self.clock,
+            build=self.build,
+            rooms=self.catalogue.rooms,
+            shown_session=self._session_shown,
+        )
+
+    def _pump(self) -> Pump:
+        return Pump(
+            store=self.store,
+            clock=self.clock,
+            channel=self.catalogue.channel,
+            on_change=lambda row: self.news.tell(DeliveryMoved(row)),
+            on_standing=lambda standing: self.news.tell(ChannelStood(standing)),
+            reach=Reach.of(allow_private=self.settings.allow_private_webhooks, allow=self.settings.webhook_allow),
+            public_url=self.settings.public_url,
+            alone=True,
+        )
+
+    @property
+    def worker(self) -> Worker:
+        """The worker of this process. Raises NotFound in one that has another role."""
+        if self.owner is None:
+            raise NotFound("this process owns no sessions")
+        return self.owner.worker
+
+    @property
+    def unsaved_since(self) -> Instant | None:
+        """Since when the store has not taken this process's commits; None while it does."""
+        return self.owner.worker.unsaved_since if self.owner is not None else None
+
     # Life.
 
     async def start(self, fallbacks: Sequence[Fallback] = ()) -> None:
         """Load what is known and start the tasks. `fallbacks`: what is broken, and said so on every console."""
+        if self.bus.start is not None:
+            await self.bus.start()
         await self.catalogue.load()
         await self.directory.load()
-        self._epoch = await self.store.write(next_fence)
-        self.worker.listen(self._note)
-        self.directory.listen(self._opened)
-        notices = Notices(fallbacks, start=self._epoch, desk=self.desk, directory=self.directory, store=self.store)
-        self._run(self.worker.run(), "worker")
-        self._run(notices.run(), "notices")
-        self._run(self.pump.run(), "pump")
-        self._run(self._watch_overviews(), "overview")
-        self._run(self._keep_tally(), "tally")
+        fence = await self.store.write(next_fence)
+        self.overview.epoch = fence
+        if self.owner is not None:
+            notices = Notices(fallbacks, start=fence, desk=self.desk, directory=self.directory, store=self.store)
+            self._run(self.owner.run(), "worker")
+            self._run(notices.run(), "notices")
+        if self.standby is not None:
+            self._run(self.standby.run(), "pump")
+        if "web" in self.roles:
+            self._run(self._watch_overview(), "overview")
+            self._run(self._ask_for_boards(), "boards")
+            self._run(self._tell_tablets(), "tablets")
+            self._run(self._keep_tally(), "tally")
         self._run(self._tidy(), "tidy")
         gc.collect()
         gc.freeze()  # rules, lexicon, routes: they live as long as the process
@@ -202,14 +282,16 @@ class Runtime:
     async def stop(self) -> None:
         """Commit what waits, then let go of everything."""
         self.draining = self.closing = True
-        await self.pump.stop()
-        await self.worker.stop()
+        if self.standby is not None:
+            await self.standby.stop()
+        if self.owner is not None:
+            await self.owner.stop()
         await self.door.save_tally()
-        for task in self._tasks:
+        for task in (*self._tasks, *self._short):
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, *self._short, return_exceptions=True)
+        if self.bus.close is not None:
+            await self.bus.close()
         await self.store.close()
 
     def _run(self, work: Coroutine[None, None, None], name: str) -> None:
@@ -222,27 +304,80 @@ class Runtime:
             log.critical("task_died", task=task.get_name(), exc_info=task.exception())
             self.failed.set()
 
-    def _opened(self, session: SessionRef) -> None:
-        """A session that nothing has been sent to yet is held all the same: its missing data must be noticed."""
-        if session.open and session.id not in self.worker.sessions:
-            self.worker.hold(session.id)
+    # News.
 
-    def _note(self, note: Note) -> None:
-        self.directory.note(note.session, note.state, note.clock, note.now_ms)
-        if note.effects.deliveries or note.effects.cancels:
+    def _hear(self, fact: Fact) -> None:
+        match fact:
+            case SessionMoved(session=session) if self.directory.known(session) is None:
+                self._soon(self.directory.learn(session))
+            case SessionMoved(session=session, state=state, clock=clock, now_ms=now_ms):
+                self.directory.note(session, state, clock, now_ms)
+            case SessionOpened(session=session) if self.directory.known(session) is None:
+                self._soon(self.directory.learn(session))
+            case SessionTaken(session=session):
+                self._ask_again(session)
+            case CardChanged():
+                self.overview.hear(fact)
+            case OutboxMoved() if self.pump is not None:
+                self.pump.wake()
+            case Revoked(handle=handle):
+                self.sockets.revoke(handle)
+            case WorkspaceChanged():
+                self._soon(self._reload())
+            case TailTold(ask=ask, rows=rows) if (asked := self._tails.get(ask)) is not None and not asked.done():
+                asked.set_result(rows)
+            case _:
+                pass
+
+    def _missed(self) -> None:
+        """Others may have told what was not heard: read it again."""
+        self._overview_whole = True
+        self._soon(self._reload())
+        for view in list(self._boards):
+            self._want(view)
+
+    def _soon(self, work: Coroutine[None, None, None]) -> None:
+        """Do something beside; a store that is away is met again at the next piece of news."""
+
+        async def patiently() -> None:
+            try:
+                await work
+            except ControlRoomError as refusal:
+                log.warning("news_not_followed", code=refusal.code, detail=refusal.detail)
+
+        task = asyncio.create_task(patiently())
+        self._short.add(task)
+        task.add_done_callback(self._short.discard)
+
+    async def reload_workspaces(self) -> None:
+        """After a `setup`: rooms, channels and names as they are now, here and in every other process."""
+        await self._reload()
+        self.news.tell(WorkspaceChanged())
+
+    async def _reload(self) -> None:
+        await self.catalogue.load()
+        await self.directory.load()
+        if self.pump is not None:
             self.pump.wake()
 
     # What a page shows besides its board.
 
-    async def reload_workspaces(self) -> None:
-        """After a `setup`: rooms, channels and names as they are now."""
-        await self.catalogue.load()
-        await self.directory.load()
-
-    def series_tail(self, session: str) -> list[MinuteRow]:
-        """The minute that is not in SQL yet, when this process holds the session."""
-        live = self.worker.sessions.get(session)
-        return live.engine.tail() if live is not None else []
+    async def series_tail(self, session: str) -> list[MinuteRow]:
+        """The minute that is not in SQL yet, from whoever owns the session; nothing when nobody answers."""
+        asked: asyncio.Future[list[MinuteRow]] = asyncio.get_running_loop().create_future()
+        ask = secrets.token_hex(8)
+        self._tails[ask] = asked
+        try:
+            self.news.tell(TailWanted(session, ask))
+            known = self.directory.known(session)
+            if not asked.done() and (known is None or not known.open):
+                return []  # an ended session has its last minute in SQL
+            async with asyncio.timeout(TAIL_WITHIN_S):
+                return await asked
+        except TimeoutError:
+            return []
+        finally:
+            del self._tails[ask]
 
     # Viewers.
 
@@ -250,22 +385,57 @@ class Runtime:
         """A viewer of whatever `follow` says at each moment."""
         return Viewer(
             sink,
-            frames=self.frames,
+            frames=_Frames(self.frames, self._overview_frames),
             clock=self.clock,
             now=follow,
             show=self.show,
-            keep=lambda view: self.hub.keep(view, self.clock.now()),
+            keep=self._keep,
             clocked=self._clocked,
         )
 
     async def show(self, view: View) -> bool:
-        """Make sure a board is in the frame log."""
+        """Have a board made by the owner of its session; False when it has not come in time."""
         if view.of.startswith("overview:"):
-            brand = view.of.removeprefix("overview:")
-            overview = self._overview(brand)
-            await self.worker.between_turns(lambda: self.hub.show(view, overview, self.clock.now()))
+            await self._overview_hub.show(view, self.overview.of(view.of.removeprefix("overview:")), self.clock.now())
             return True
-        return await self.worker.show(view)
+        self._want(view)
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + BOARD_WITHIN_S, BOARD_LOOK_S[0]
+        while await self.frames.newest(view.name) is None:
+            if loop.time() >= until:
+                return False
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, BOARD_LOOK_S[1])
+        return True
+
+    def _want(self, view: View) -> None:
+        self._boards[view] = asyncio.get_running_loop().time()
+        self.news.tell(BoardWanted(view.of, view.audience, view.clearance))
+
+    def _keep(self, view: View) -> bool:
+        if view.of.startswith("overview:"):
+            return self._overview_hub.keep(view, self.clock.now())
+        asked = self._boards.get(view)
+        if asked is None:
+            return False
+        if asyncio.get_running_loop().time() - asked >= TELL_BOARDS_EVERY_S:
+            self._want(view)
+        return True
+
+    async def _ask_for_boards(self) -> None:
+        """Forget the boards that nobody has kept."""
+        while True:
+            await asyncio.sleep(TELL_BOARDS_EVERY_S)
+            now = asyncio.get_running_loop().time()
+            self._boards = {view: at for view, at in self._boards.items() if now - at < 2 * TELL_BOARDS_EVERY_S}
+
+    def _ask_again(self, session: str) -> None:
+        """A session has a new owner, who does not know yet which of its boards are watched here."""
+        for view in [each for each in self._boards if each.of == session]:
+            self._want(view)
+        known = self.directory.known(session)
+        if known is not None and any(map(self.tablets.count, known.rooms)):
+            self.tablets.tell()
 
     def follow_room(self, room: str, audience: str, clearance: Clearance) -> Followed:
         """What a viewer of the room follows now: its session, or none."""
@@ -307,54 +477,43 @@ class Runtime:
             self._consoles[room] -= 1
 
     def console_open(self) -> bool:
-        """Whether anybody watches the console of any room."""
+        """Whether anybody watches the console of any room here."""
         return any(self._consoles.values())
 
     def tablet_here(self, room: str, device: str, name: str, change: int) -> None:
         """A tablet's socket opened (+1) or closed (-1); its session's console shows it."""
-        sockets = self._tablets.setdefault(room, {})
-        sockets[device] = (name, sockets.get(device, (name, 0))[1] + change)
-        if not sockets[device][1]:
-            del sockets[device]
-        showing = self.directory.showing(room)
-        if showing is not None:
-            row = DeviceRow(device, name, device in sockets, self.clock.now())
-            self.worker.note_device(showing.id, row)
+        self.tablets.moved(room, device, name, change)
 
-    def _tablets_of(self, rooms: Sequence[str]) -> Iterator[DeviceRow]:
-        """The tablets that are connected now, for a session that has just come into memory."""
-        wall = self.clock.now()
-        for room in rooms:
-            for device, (name, _) in self._tablets.get(room, {}).items():
-                yield DeviceRow(device, name, True, wall)
-
-    def tablets(self, room: str) -> int:
-        """How many real tablets of the room are connected now."""
-        return len(self._tablets.get(room, {}))
+    async def _tell_tablets(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            self.tablets.tell()
 
     # The overview.
-
-    def _overview(self, brand: str) -> Overview:
-        found = self._overviews.get(brand)
-        if found is None:
-            found = self._overviews[brand] = Overview(
-                brand or EVERY_BRAND,
-                epoch=self._epoch,
-                rooms=self.catalogue.rooms,
-                session_of=self._session_shown,
-                live=self.worker.sessions.get,
-            )
-        return found
 
     def _session_shown(self, room: str) -> str | None:
         showing = self.directory.showing(room)
         return showing.id if showing is not None else None
 
-    async def _watch_overviews(self) -> None:
+    async def _watch_overview(self) -> None:
+        """Once a second, while somebody looks: ask for the rows, and tell what has changed of them."""
+        asked = float("-inf")
         while True:
             await asyncio.sleep(OVERVIEW_EVERY_S)
-            if self._overviews:
-                await self.worker.between_turns(self._tell_overviews)
+            boards = self._overview_hub.boards()
+            if not boards:
+                self._overview_whole = True
+                continue
+            now = asyncio.get_running_loop().time()
+            if self._overview_whole or now - asked >= CARDS_EVERY_S:
+                self.news.tell(CardsWanted(self._overview_whole))
+                self._overview_whole, asked = False, now
+            self.overview.touch()
+            for of in boards:
+                board = self.overview.of(of.removeprefix("overview:"))
+                await self._overview_hub.tell(of, board, self.clock.now())
+
+    # Keeping.
 
     async def _keep_tally(self) -> None:
         while True:
@@ -374,12 +533,7 @@ class Runtime:
                 waited = 0
 
     def _positions(self) -> int:
-        return sum(live.engine.position for live in self.worker.sessions.values())
-
-    async def _tell_overviews(self) -> None:
-        for brand, overview in self._overviews.items():
-            overview.touch()
-            await self.hub.tell(f"overview:{brand}", overview, self.clock.now())
+        return sum(live.engine.position for live in self.owner.worker.sessions.values()) if self.owner else 0
 
 
 async def seal_key(store: Store, now: Instant) -> bytes:

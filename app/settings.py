@@ -1,5 +1,8 @@
 """Settings: from the environment (CUEROOM_...) or a .env file, checked once at start; secrets never show in a repr."""
 
+import contextlib
+import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -49,10 +52,12 @@ class Settings(BaseSettings):
     trusted_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Further origins whose pages may send commands, separated by commas: https://wall.example.com."""
     allow_private_webhooks: bool = False
-    """Chat robots may be at addresses of the own network; for tests and for gateways inside the house."""
+    """Robots and webhooks may be at any address of the own network; for tests and for gateways inside the house."""
+    webhook_allow: Annotated[tuple[str, ...], NoDecode] = ()
+    """Or only at these of it, separated by commas: hosts, addresses, networks (hooks.lan, 10.1.0.0/16)."""
     limits: Limits = Limits()
 
-    @field_validator("trusted_origins", mode="before")
+    @field_validator("trusted_origins", "webhook_allow", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part for part in value.replace(",", " ").split() if part) if isinstance(value, str) else value
@@ -62,15 +67,36 @@ class Settings(BaseSettings):
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_origin(one) for one in value)
 
+    @field_validator("webhook_allow")
+    @classmethod
+    def _destinations(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_destination(one) for one in value)
+
     @field_validator("public_url")
     @classmethod
     def _public(cls, value: str) -> str:
         return _origin(value) if value else ""
 
     @property
+    def scaled_out(self) -> bool:
+        """Whether several processes work together over Redis and PostgreSQL."""
+        return bool(self.redis_url.get_secret_value())
+
+    @property
     def database(self) -> str:
         """Return the URL to open. It may hold a password: it goes to the store and nowhere else."""
         return self.database_url.get_secret_value() or f"sqlite:///{(self.data / 'cueroom.sqlite3').absolute()}"
+
+
+_HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.?")
+
+
+def _destination(written: str) -> str:
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_network(written, strict=False))
+    if not _HOST.fullmatch(written.lower()) or re.fullmatch(r"[\d.x]+", written.lower()):
+        raise ValueError("must hold hosts, addresses or networks such as hooks.lan, 10.1.2.3 or 10.1.0.0/16")
+    return written.lower()
 
 
 def _origin(url: str) -> str:

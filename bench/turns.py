@@ -7,11 +7,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from app.bus.memory import MemoryFrameLog, MemorySessionLog
+from app.bus.memory import MemoryFrameLog, MemoryOwnership, MemorySessionLog
 from app.clock import SystemClock
 from app.domain import events as ev
 from app.domain.plan import RoomPlan, SessionPlan
 from app.domain.records import Entry, Events
+from app.realtime.holdings import Holdings
 from app.realtime.hub import Hub
 from app.realtime.restore import Restorer
 from app.realtime.worker import Worker
@@ -45,7 +46,14 @@ async def measured(number: int) -> tuple[float, float, float]:
         store, clock, log = await Store.open(url), SystemClock(), MemorySessionLog()
         await store.write(lambda conn: [open_session(conn, opening(n, clock)) for n in range(number)])
         restorer = Restorer(store, build="bench")
-        worker = Worker(store=store, session_log=log, hub=Hub(MemoryFrameLog()), clock=clock, restorer=restorer)
+        worker = Worker(
+            store=store,
+            session_log=log,
+            hub=Hub(MemoryFrameLog()),
+            clock=clock,
+            restorer=restorer,
+            holdings=Holdings(MemoryOwnership()),
+        )
         running = asyncio.create_task(worker.run())
         while len(worker.sessions) < number:  # noqa: ASYNC110  # a benchmark: nobody tells it
             await asyncio.sleep(0.1)

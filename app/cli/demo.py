@@ -58,7 +58,7 @@ def _process(runtime: Runtime, script: Script) -> Process:
         store=runtime.store,
         clock=runtime.clock,
         console_open=runtime.console_open,
-        real_tablet=lambda: runtime.tablets(main) > 0,
+        real_tablet=lambda: runtime.tablets.count(main) > 0,
         show_device=runtime.worker.note_device,
         sleep=asyncio.sleep,
     )

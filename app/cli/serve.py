@@ -21,12 +21,13 @@ from app.bus.owner import DatabaseHold, hold_folder
 from app.clock import SystemClock
 from app.errors import ControlRoomError, Unavailable
 from app.intake.recipe import find_recipe
-from app.main import build
+from app.main import build, build_inner
 from app.operations.installation import Installation
 from app.operations.socket import serve_socket
 from app.operations.table import handlers
-from app.runtime import Runtime, seal_key
+from app.runtime import ALL_ROLES, Role, Runtime, bus_of, seal_key
 from app.settings import Settings
+from app.store import migrate
 from app.store.database import Store, normalised
 from app.store.migrate import upgrade
 
@@ -50,24 +51,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--role",
         choices=("all", "web", "worker", "pump"),
         default="all",
-        help="which part of the control room this process is (only `all` without Redis)",
+        help="which part of the control room this process is (one process is `all`; others need CUEROOM_REDIS_URL)",
     )
 
 
 def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Beside | None = None) -> int:
     """Run until SIGTERM or Ctrl-C. Exit 1 with one line when it cannot start."""
-    if args.role != "all":
-        sys.stderr.write(
-            f"cueroom: --role {args.role} needs the Redis mode, which this release does not have; use --role all\n"
-        )
-        return 1
     logged()
     changed = {name: value for name, value in (("host", args.host), ("port", args.port)) if value is not None}
     settings = settings.model_copy(update=changed)
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    roles: frozenset[Role] = ALL_ROLES if args.role == "all" else frozenset({args.role})
     try:
-        with hold_folder(settings.data), asyncio.Runner(loop_factory=_fast_loop()) as runner:
-            return runner.run(_serve(settings, out, beside))
+        _check_mode(settings, args.role)
+        with _folder(settings), asyncio.Runner(loop_factory=_fast_loop()) as runner:
+            return runner.run(_serve(settings, roles, out, beside))
     except KeyboardInterrupt:
         return 0
     except ControlRoomError as refusal:
@@ -75,21 +72,62 @@ def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Bes
         return 1
 
 
-async def _serve(settings: Settings, out: TextIO, beside: Beside | None) -> int:
+def _check_mode(settings: Settings, role: str) -> None:
+    """Raise when what is asked for needs servers that the settings do not name."""
+    if not settings.scaled_out:
+        if role != "all":
+            raise ControlRoomError(
+                f"--role {role} needs CUEROOM_REDIS_URL and a PostgreSQL in CUEROOM_DATABASE_URL; use --role all"
+            )
+    elif normalised(settings.database).get_backend_name() != "postgresql":
+        raise ControlRoomError(
+            "with CUEROOM_REDIS_URL the database must be a PostgreSQL in CUEROOM_DATABASE_URL: SQLite has one process"
+        )
+
+
+@contextlib.contextmanager
+def _folder(settings: Settings) -> Iterator[None]:
+    """The data folder, held by this process alone; several processes keep nothing there that they write."""
+    if settings.scaled_out:
+        yield
+        return
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with hold_folder(settings.data):
+        yield
+
+
+async def _serve(settings: Settings, roles: frozenset[Role], out: TextIO, beside: Beside | None) -> int:
     async with _held(settings) as hold:
-        await _patiently(settings, partial(asyncio.to_thread, upgrade, settings.database))
+        if settings.scaled_out:
+            await _patiently(settings, partial(_is_migrated, settings))
+        else:
+            await _patiently(settings, partial(asyncio.to_thread, upgrade, settings.database))
         store = await Store.open(settings.database)
         clock = SystemClock()
         recipe, fallbacks = await find_recipe(store, settings.data, clock.now(), __version__)
-        runtime = Runtime(settings, store, recipe, await seal_key(store, clock.now()), clock=clock)
+        sealing = await seal_key(store, clock.now())
+        runtime = Runtime(settings, store, recipe, sealing, clock=clock, bus=bus_of(settings), roles=roles)
         for fallback in fallbacks:
             sys.stderr.write(f"cueroom: the {fallback.kind} are broken, the last accepted ones run: {fallback.fault}\n")
         await runtime.start(fallbacks)
         try:
-            async with serve_socket(settings.data, handlers(_installation(settings, runtime))):
+            async with _asked(settings, runtime):
                 return await _listen(settings, runtime, out, beside, hold)
         finally:
             await runtime.stop()
+
+
+def _asked(settings: Settings, runtime: Runtime) -> contextlib.AbstractAsyncContextManager[None]:
+    """Where other commands ask this server; those of several processes work on the database themselves."""
+    if settings.scaled_out:
+        return contextlib.nullcontext()
+    return serve_socket(settings.data, handlers(_installation(settings, runtime)))
+
+
+async def _is_migrated(settings: Settings) -> None:
+    """Raise Unavailable until `cueroom db upgrade` has been run: of several processes none does it by itself."""
+    if await asyncio.to_thread(migrate.current, settings.database) != migrate.head():
+        raise Unavailable("the database does not have this release's shape; run `cueroom db upgrade`")
 
 
 def _installation(settings: Settings, runtime: Runtime) -> Installation:
@@ -102,7 +140,7 @@ def _installation(settings: Settings, runtime: Runtime) -> Installation:
         address=lambda: runtime.address,
         changed=runtime.reload_workspaces,
         counted=runtime.door.save_tally,
-        mended=runtime.pump.reopen,
+        mended=runtime.pump.reopen if runtime.pump is not None else lambda _: None,
     )
 
 
@@ -137,7 +175,7 @@ async def _held(settings: Settings) -> AsyncIterator[DatabaseHold | None]:
     if url.get_backend_name() != "postgresql":
         yield None
         return
-    hold = DatabaseHold(url)
+    hold = DatabaseHold(url, shared=settings.scaled_out)
     await _patiently(settings, hold.take)
     try:
         yield hold
@@ -160,7 +198,7 @@ async def _listen(
     settings: Settings, runtime: Runtime, out: TextIO, beside: Beside | None, hold: DatabaseHold | None
 ) -> int:
     config = uvicorn.Config(
-        build(runtime),
+        build(runtime) if "web" in runtime.roles else build_inner(runtime),
         host=settings.host,
         port=settings.port,
         ws="websockets-sansio",
@@ -224,8 +262,9 @@ async def _announce(settings: Settings, port: int, runtime: Runtime, out: TextIO
     if settings.host in ("0.0.0.0", "::"):  # noqa: S104  compared, not bound
         addresses.append(f"http://{_lan_address()}:{port}")
     runtime.address = settings.public_url or addresses[-1]
-    secret = await runtime.access.people.first_admin_link()
-    out.write(f"Cueroom 控台 {__version__}\n")
+    inner = "web" not in runtime.roles
+    secret = None if inner else await runtime.access.people.first_admin_link()
+    out.write(f"Cueroom 控台 {__version__}{' ' + '+'.join(sorted(runtime.roles)) if inner else ''}\n")
     for address in addresses:
         if secret is None:
             out.write(f"  {address}\n")

@@ -6,10 +6,11 @@ Whoever was not listening, or missed some, reads SQL again; so a fact may be los
 from msgspec import Struct
 
 from app.domain.board import Audience, DeviceRow
-from app.domain.deliveries import Delivery
+from app.domain.deliveries import Delivery, Standing
 from app.domain.effects import SessionState
 from app.domain.frames import RoomCard
 from app.domain.people import Clearance
+from app.domain.readings import MinuteRow
 from app.domain.session_clock import SessionClock
 
 
@@ -49,9 +50,17 @@ class BoardWanted(Struct, frozen=True, tag="board"):
 
 
 class TailWanted(Struct, frozen=True, tag="tail"):
-    """Somebody draws the session's charts and wants the minute that is not in SQL yet."""
+    """Somebody draws the session's charts and wants the minute that is not in SQL yet; its owner answers to `ask`."""
 
     session: str
+    ask: str
+
+
+class TailTold(Struct, frozen=True, tag="tail-told"):
+    """The answer to a TailWanted."""
+
+    ask: str
+    rows: list[MinuteRow]
 
 
 class CardsWanted(Struct, frozen=True, tag="cards-wanted"):
@@ -77,6 +86,12 @@ class DeliveryMoved(Struct, frozen=True, tag="delivery"):
     """A message changed its state in SQL."""
 
     row: Delivery
+
+
+class ChannelStood(Struct, frozen=True, tag="channel"):
+    """A channel rests, is stopped or is open again."""
+
+    standing: Standing
 
 
 class TabletsHere(Struct, frozen=True, tag="tablets"):
@@ -117,10 +132,12 @@ Fact = (
     | SessionFreed
     | BoardWanted
     | TailWanted
+    | TailTold
     | CardsWanted
     | CardChanged
     | OutboxMoved
     | DeliveryMoved
+    | ChannelStood
     | TabletsHere
     | TabletRevoked
     | Revoked

@@ -23,7 +23,16 @@ from app.instants import MINUTE, Instant
 from app.intake.opening import stock_levels, with_listings
 from app.store.database import Store
 from app.store.levels import forget, levels
-from app.store.sessions import Opening, RoomTaken, SessionRow, last_session_of, open_session, open_sessions, session
+from app.store.sessions import (
+    Opening,
+    RoomTaken,
+    SessionRow,
+    last_session_of,
+    open_session,
+    open_session_of,
+    open_sessions,
+    session,
+)
 from app.workspace.plan import Levels, leading_room
 
 QUIET_AFTER_END_MS: Final = 10 * MINUTE
@@ -77,12 +86,15 @@ class Directory:
         workspace: Callable[[], Workspace],
         recipe: Callable[[], Recipe],
         plan: Planner,
+        opened: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`opened`: told the id of each session that is opened here, once it is in SQL."""
         self._store = store
         self._clock = clock
         self._workspace = workspace
         self._recipe = recipe
         self._plan = plan
+        self._opened_here = opened
         self._listed: tuple[Workspace | None, frozenset[str]] = (None, frozenset())
         self._sessions: dict[str, SessionRef] = {}
         self._places: dict[str, _Place] = {}
@@ -98,6 +110,28 @@ class Directory:
     def listen(self, listener: Callable[[SessionRef], None]) -> None:
         """Be told of every session that opens, starts, pauses or ends."""
         self._listeners.append(listener)
+
+    async def learn(self, session_id: str) -> None:
+        """Another process opened a session, or knows better how it stands. Raises NotFound, Unavailable."""
+        self._learnt(await self._store.read(partial(session, session_id=session_id)))
+
+    async def look(self, room: str) -> SessionRef | None:
+        """Return the session that takes the room's events, asking SQL when none is known: another process may have
+        opened one this very moment."""
+        if (found := self.current(room)) is not None:
+            return found
+        row = await self._store.read(partial(open_session_of, room=room))
+        if row is not None:
+            self._learnt(row)
+        return self.current(room)
+
+    def _learnt(self, row: SessionRow) -> None:
+        ref, known = _ref(row), self._sessions.get(row.id)
+        if known is not None and not known.open:
+            return  # the row was read before its end was: a session that has ended stays so
+        if known != ref:
+            self._put(ref)
+            self._tell(ref)
 
     def note(self, session_id: str, state: SessionState, clock: SessionClock, now_ms: int) -> None:
         """A commit says how a session stands now; called after every one of them."""
@@ -184,6 +218,7 @@ class Directory:
             self._put(ref)
             if new:
                 self._tell(ref)
+                self._opened_here(ref.id)
             return ref, new
 
     async def _open(

@@ -54,7 +54,7 @@ class Router:
             events, after = cut_at_restart(lane)
             for index, _ in after:
                 routes.fail(index, "session_ending")
-            session = named or self._directory.current(lane.room) or await self._opened(lane.room, events, wall)
+            session = named or await self._directory.look(lane.room) or await self._opened(lane.room, events, wall)
             if session is not None:
                 routes.put(session, events)
             else:

@@ -1,4 +1,7 @@
-"""Working alone: no server runs, so the database is opened here, under the same lock that a server would hold."""
+"""Working alone: the database is opened here, under the same lock that a server would hold.
+
+So where no server runs; and where several processes share the database, which are told by news what has changed.
+"""
 
 import asyncio
 import contextlib
@@ -9,7 +12,9 @@ from typing import Any
 
 from app.access.access import Access
 from app.bus.owner import AlreadyRunning, hold_database, hold_folder
+from app.bus.redis_streams import RedisLink, RedisNews
 from app.clock import SystemClock
+from app.domain.facts import Revoked, WorkspaceChanged
 from app.errors import ControlRoomError
 from app.operations.answer import Answer
 from app.operations.installation import Installation
@@ -34,6 +39,8 @@ def work_alone(settings: Settings, name: str, args: dict[str, Any], *, creates: 
             "there is no control room in this data folder yet; begin with `cueroom setup FILE`",
             folder=str(settings.data),
         )
+    if settings.scaled_out:
+        return asyncio.run(_work(settings, name, args))
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with hold_folder(settings.data):
         return asyncio.run(_work(settings, name, args))
@@ -58,11 +65,34 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[Installation, str |
     url = normalised(settings.database)
     async with contextlib.AsyncExitStack() as held:
         if url.get_backend_name() == "postgresql":
-            await held.enter_async_context(hold_database(url))
+            await held.enter_async_context(hold_database(url, shared=settings.scaled_out))
         before = await asyncio.to_thread(migrate.current, settings.database)
         if before != migrate.head():
             await asyncio.to_thread(migrate.upgrade, settings.database)
         store = await Store.open(settings.database)
         held.push_async_callback(store.close)
         clock = SystemClock()
-        yield Installation(settings=settings, store=store, clock=clock, access=Access(store=store, clock=clock)), before
+        access = Access(store=store, clock=clock)
+        if not settings.scaled_out:
+            yield Installation(settings=settings, store=store, clock=clock, access=access), before
+            return
+        news = await held.enter_async_context(_news(settings))
+        access.revocations.listen(lambda handle: news.tell(Revoked(handle)))
+
+        async def changed() -> None:
+            news.tell(WorkspaceChanged())
+
+        yield Installation(settings=settings, store=store, clock=clock, access=access, changed=changed), before
+
+
+@asynccontextmanager
+async def _news(settings: Settings) -> AsyncIterator[RedisNews]:
+    """Tell the processes that run what has changed; what cannot be told now they read at their next start."""
+    link = RedisLink(settings.redis_url.get_secret_value())
+    news = RedisNews(link)
+    await news.start()
+    try:
+        yield news
+    finally:
+        await news.close()
+        await link.close()

@@ -53,7 +53,7 @@ def _perform(settings: Settings, name: str, args: dict[str, Any], creates: bool)
 
 def _asked(settings: Settings, name: str, args: dict[str, Any]) -> Answer | None:
     """Return the running server's answer; None when none listens. Raises NotAnswering when it was asked in vain."""
-    if not (settings.data / SOCKET_FILE).exists():
+    if settings.scaled_out or not (settings.data / SOCKET_FILE).exists():
         return None
     with contextlib.suppress(NobodyListens):
         return asyncio.run(ask(settings.data, name, args))

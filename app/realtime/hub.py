@@ -4,6 +4,7 @@ A board belongs to a session (or to the overview) and is made by a source of top
 after their commit; between two tellings it never looks at a source, so nothing uncommitted can be seen.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from app.bus.ports import FrameLog, Stored
 from app.domain.board import Audience, Board
 from app.domain.frames import DELTA_MS
 from app.domain.people import Clearance
+from app.errors import Unavailable
 from app.instants import Instant
 from app.realtime.frames import changed, cut_deltas, delta_frame, snapshot_frames
 
@@ -20,6 +22,9 @@ RESNAPSHOT_AFTER = 48
 IDLE_AFTER_MS = 30_000
 """A board nobody asked for during this time is dropped."""
 
+TELL_WITHIN_S = 1.0
+AWAY_MS = 1_000
+"""Frames that cannot be carried are not tried again for this long: telling must not hold up the commits."""
 LEFT_KNOWN = 10_000
 """Dropped boards whose last number is remembered."""
 
@@ -78,6 +83,8 @@ class _Shown:
     since_snapshot: int = 0
     told_ms: int = 0
     wanted_ms: int = 0
+    cut_off: bool = False
+    """Something could not be published: the next thing that is, is the whole board."""
 
 
 class Hub:
@@ -87,10 +94,15 @@ class Hub:
         self._frames = frames
         self._shown: dict[str, dict[str, _Shown]] = {}  # of -> board name -> shown
         self._left: dict[str, tuple[int, int]] = {}  # board name -> (epoch, seq) it was dropped at
+        self._away_until = 0
 
     def watched(self, of: str) -> bool:
         """Whether somebody watches a board of this session."""
         return of in self._shown
+
+    def boards(self) -> list[str]:
+        """What has a board here: sessions, or overviews."""
+        return list(self._shown)
 
     def views(self) -> int:
         """How many boards are kept."""
@@ -135,7 +147,23 @@ class Hub:
         return max(0, max(shown.told_ms for shown in boards.values()) + DELTA_MS - wall)
 
     async def tell(self, of: str, source: BoardSource, wall: Instant) -> None:
-        """Publish what changed on every board of `of` since it was last told."""
+        """Publish what changed on every board of `of` since it was last told.
+
+        Raises FenceLost when a newer owner tells them, Unavailable when the frames cannot be carried: then the next
+        telling that can is whole.
+        """
+        if wall < self._away_until:
+            return
+        try:
+            async with asyncio.timeout(TELL_WITHIN_S):
+                await self._tell(of, source, wall)
+        except (TimeoutError, Unavailable):
+            self._away_until = wall + AWAY_MS
+            for shown in self._shown.get(of, {}).values():
+                shown.cut_off, shown.told_ms = True, wall
+            raise Unavailable("the frames cannot be carried", board=of) from None
+
+    async def _tell(self, of: str, source: BoardSource, wall: Instant) -> None:
         for shown in list(self._shown.get(of, {}).values()):
             if wall - shown.wanted_ms > IDLE_AFTER_MS:
                 await self._drop(shown)
@@ -160,6 +188,11 @@ class Hub:
                 shown.board[name] = values
         shown.versions = dict(versions)
         shown.told_ms = wall
+        if shown.cut_off:
+            shown.seq += 1
+            await self._snapshot(shown, source, wall)
+            shown.cut_off = False
+            return
         if not changes:
             return
         clocked = source.clocked(wall)

@@ -16,7 +16,7 @@ from app.bus.ports import Committed, SessionLog, Waiting
 from app.clock import Clock
 from app.domain.board import DeviceRow
 from app.domain.commands import Outcome
-from app.domain.deliveries import Delivery
+from app.domain.deliveries import Delivery, Standing
 from app.domain.effects import Effects, SessionState
 from app.domain.identity import id_hash
 from app.domain.records import CommandIssued, Entry, Gap
@@ -24,6 +24,7 @@ from app.domain.session_clock import SessionClock
 from app.errors import ControlRoomError, FenceLost, NotFound, Unavailable
 from app.instants import Instant
 from app.realtime.agenda import Agenda
+from app.realtime.holdings import Holdings, Teller
 from app.realtime.hub import Hub, View
 from app.realtime.live import Live
 from app.realtime.restore import BrokenSession, Restorer
@@ -49,6 +50,11 @@ STORE_RETRY_MS = 1_000
 LEFT_OUT_MS = 60_000
 IDLE_MS = 5_000
 """With nothing due, a turn is made this often all the same."""
+LOOK_EVERY_S = 0.05
+"""How often sessions are looked for that wait for an owner."""
+RUNNING_EVERY_S = 2.0
+"""How often SQL is asked which sessions run: the news of an opening may be lost."""
+LOG_RETRY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,12 @@ class LeftOut(ControlRoomError):
     """The session's own state breaks it again and again; it is tried again later, the others go on."""
 
     kind, code, retryable = "busy", "session_left_out", True
+
+
+class NotHeld(ControlRoomError):
+    """Another worker has the session: what waits for it is that one's to settle."""
+
+    kind, code, retryable = "busy", "not_held", True
 
 
 class CommitBroken(ControlRoomError):
@@ -131,19 +143,35 @@ class Worker:
         hub: Hub,
         clock: Clock,
         restorer: Restorer,
+        holdings: Holdings,
         notes: Sequence[Callable[[Note], None]] = (),
         tablets: Callable[[Sequence[str]], Iterable[DeviceRow]] = lambda _: (),
+        taken: Teller = lambda _: None,
+        freed: Teller = lambda _: None,
     ) -> None:
-        """`tablets`: those of the named rooms that are connected now, for a session that comes into memory."""
+        """`tablets`: those of the named rooms that are connected now, for a session that comes into memory.
+
+        `taken`, `freed`: told when this worker becomes a session's owner, and when it has let go in good order.
+        """
         self._store = store
         self._log = session_log
         self._hub = hub
         self._clock = clock
         self._restorer = restorer
+        self.holdings = holdings
+        self._taken, self._freed = taken, freed
+        self._wished: set[str] = set()
+        self._running: list[str] = []
+        self._asked_running = float("-inf")
+        self._leaving: dict[str, None] = {}
+        """Sessions to be handed over: committed once more, then let go."""
+        self._letting_go: dict[str, None] = {}
+        """Sessions that are out of memory and whose lease is to be given up at the end of the turn."""
+        self._retake = False
         self._notes = list(notes)
         self._tablets = tablets
         self._live: dict[str, Live] = {}
-        self._asks: list[tuple[View, asyncio.Future[bool]]] = []
+        self._asks: list[tuple[View, asyncio.Future[bool] | None]] = []
         self._overlays: list[Callable[[], None]] = []
         self._quiet: list[tuple[Callable[[], Awaitable[None]], asyncio.Future[None]]] = []
         self._looks = Agenda()
@@ -186,9 +214,25 @@ class Worker:
         self._wake.set()
         return await asked
 
-    def hold(self, session: str) -> None:
-        """Bring a session into memory at the next turn, though nothing waits for it."""
-        self._reopen.add(session)
+    def want(self, view: View) -> None:
+        """The same without waiting; of a session that nobody owns, this worker becomes the owner first."""
+        if view.of in self.holdings.held:
+            self._asks.append((view, None))
+            self._wake.set()
+        else:
+            self._wished.add(view.of)
+
+    def wish(self, session: str) -> None:
+        """Take a session that nobody owns into memory, though nothing waits for it yet."""
+        self._wished.add(session)
+
+    def look_again(self) -> None:
+        """A session may have become free: look for it now."""
+        self._asked_running = float("-inf")
+
+    def hand_over(self, sessions: Iterable[str]) -> None:
+        """Let go of sessions, in good order, at the next turn: others have room for them."""
+        self._leaving.update(dict.fromkeys(sessions))
         self._wake.set()
 
     async def between_turns(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -201,6 +245,11 @@ class Worker:
     def note_delivery(self, row: Delivery) -> None:
         """A message changed its state in SQL: show it."""
         self._overlay(row.session, lambda live: live.overlay.delivery(row))
+
+    def note_standing(self, row: Standing) -> None:
+        """A channel rests, is stopped or is open again: show it where its messages are shown."""
+        for session in self._live:
+            self._overlay(session, lambda live: live.overlay.standing(row))
 
     def note_device(self, session: str, row: DeviceRow) -> None:
         """A tablet came or went."""
@@ -224,10 +273,12 @@ class Worker:
         """Work until stopped. Raises only what nobody here can mend."""
         taking: asyncio.Task[Mapping[str, Sequence[Waiting]]] | None = None
         waking: asyncio.Task[bool] | None = None
+        keeping: asyncio.Task[None] | None = None
         try:
             await self._open_all()
+            keeping = asyncio.create_task(self._keep(), name="holdings")
             while not self._stopping:
-                taking = taking or asyncio.create_task(self._log.take(None, GROUP_EVENTS, 60_000))
+                taking = taking or asyncio.create_task(self._take_waiting())
                 waking = waking or asyncio.create_task(self._wake.wait())
                 await asyncio.wait(
                     {taking, waking}, timeout=self._idle_ms() / 1000, return_when=asyncio.FIRST_COMPLETED
@@ -235,32 +286,120 @@ class Worker:
                 if waking.done():
                     self._wake.clear()
                     waking = None
+                if self._retake and not taking.done():
+                    taking.cancel()  # what waits for the sessions taken since is not in it; nothing is lost by this
+                    await asyncio.wait({taking})
+                self._retake = False
                 taken: Mapping[str, Sequence[Waiting]] = {}
-                if taking.done():
+                if taking.cancelled():
+                    taking = None
+                elif taking.done():
                     taken, taking = taking.result(), None
                 await self._turn(taken)
             await self._turn({}, last=True)
-            for live in list(self._live.values()):
-                self._checkpoints[live.id] = None
-            while self._checkpoints:
-                await self._save_a_checkpoint()
+            await self._leave_all()
         finally:
-            for task in (taking, waking):
+            for task in (taking, waking, keeping):
                 if task is not None:
                     task.cancel()
                     with contextlib.suppress(asyncio.CancelledError, Unavailable):
                         await task
             for _, asked in self._asks:
-                asked.cancel()
+                if asked is not None:
+                    asked.cancel()
             for _, done in self._quiet:
                 done.cancel()
             self._stopped.set()
 
     async def stop(self) -> None:
-        """Finish the turn, save every session's now, and return."""
+        """Finish the turn, save every session's now, let go of all of them, and return."""
         self._stopping = True
         self._wake.set()
         await self._stopped.wait()
+
+    async def _take_waiting(self) -> Mapping[str, Sequence[Waiting]]:
+        """What waits for the sessions held. A log that is away is asked again: time, and so the alerts, go on."""
+        try:
+            return await self._log.take(self.holdings.held, GROUP_EVENTS, 60_000)
+        except Unavailable as refusal:
+            log.warning("log_unavailable", detail=refusal.detail)
+            await asyncio.sleep(LOG_RETRY_S)
+            return {}
+
+    # Leases.
+
+    async def _keep(self) -> None:
+        """Look after the leases, and after sessions that have no owner, until cancelled."""
+        while True:
+            try:
+                await self._look_for_sessions()
+            except Unavailable as refusal:
+                log.warning("leases_unavailable", detail=refusal.detail)
+                await asyncio.sleep(LOG_RETRY_S)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _look_for_sessions(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for session in await self.holdings.renew(now):
+            self._lose(session)
+        if now - self._asked_running >= RUNNING_EVERY_S and self._unsaved_since is None:
+            self._asked_running = now
+            self._running = await self._restorer.running()
+            self.hand_over(self.holdings.surplus(self._running, now))
+        wished, self._wished = self._wished, set()
+        wanted = dict.fromkeys((*wished, *await self._log.waiting(), *self._running))
+        self._hold(await self.holdings.take_fairly(wanted.keys(), self._running, now))
+
+    def _hold(self, sessions: Iterable[str]) -> None:
+        """Sessions are this worker's from now on: they come into memory at the next turn."""
+        for session in sessions:
+            self._reopen.add(session)
+            self._looks.set(session, self._clock.now())
+            self._retake = True
+            self._taken(session)
+        if self._retake:
+            self._wake.set()
+
+    def _lose(self, session: str) -> None:
+        """Another worker has the session, or will have: forget the engine, and leave to it what waits."""
+        log.warning("session_lost", session=session)
+        self.holdings.lost(session, asyncio.get_running_loop().time())
+        self._forget(session)
+
+    def _forget(self, session: str) -> None:
+        self._live.pop(session, None)
+        self._frozen.pop(session, None)
+        self._reopen.discard(session)
+        self._checkpoints.pop(session, None)
+        self._tells.drop(session)
+        self._looks.drop(session)
+        self._hub.forget(session)
+        self._log.let_go(session)
+
+    async def _let_go(self) -> None:
+        """Hand over what is to be handed over, and give up the leases of what has been put back."""
+        leaving, self._leaving = self._leaving, {}
+        for session in leaving:
+            live = self._live.get(session)
+            if live is not None and live.since_checkpoint:
+                await self._checkpointed(live)
+            if session in self.holdings.held:
+                self._letting_go[session] = None
+        gone, self._letting_go = self._letting_go, {}
+        for session in gone:
+            if session not in leaving and self._hub.watched(session):
+                continue  # somebody has just come to look
+            self._forget(session)
+            try:
+                await self.holdings.free(session, asyncio.get_running_loop().time())
+            except Unavailable:
+                continue  # the lease ends by itself
+            self._freed(session)
+
+    async def _leave_all(self) -> None:
+        """At a stop: every session is handed over, so that others go on with it at once."""
+        self._leaving.update(dict.fromkeys((*self._live, *self.holdings.held)))
+        await self._let_go()
 
     # One turn.
 
@@ -290,6 +429,8 @@ class Worker:
         await self._quiet_work()
         await self._tell_due(self._clock.now())
         await self._save_a_checkpoint()
+        if self._leaving or self._letting_go:
+            await self._let_go()
 
     async def _steps(self, taken: Mapping[str, Sequence[Waiting]], wall: Instant, *, last: bool) -> list[_Step]:
         began = asyncio.get_running_loop().time()
@@ -309,9 +450,10 @@ class Worker:
                 await self._refuse((one for one, _ in settled), _away())
             return []
         steps = []
-        for session in dict.fromkeys((*stepped, *(self._live if last else due))):
+        for session in dict.fromkeys((*stepped, *(self._live if last else due), *self._leaving)):
             live = self._live.get(session)
-            step = await self._looked(live, stepped.get(session), wall, last=last) if live is not None else None
+            save = last or session in self._leaving
+            step = await self._looked(live, stepped.get(session), wall, last=save) if live is not None else None
             if step is not None:
                 steps.append(step)
             began = await _breathe(began)
@@ -360,7 +502,7 @@ class Worker:
                 await self._store.write(aside)
                 await self._refuse([one], Quarantined("this record cannot be stored; it was set aside"))
             else:
-                await self._committed(step, wall)
+                await self._committed([step], wall)
 
     def _look(self, live: Live, settled: Settled | None, wall: Instant, *, last: bool) -> _Step | None:
         """Let the time of a session pass; return what is to be committed of it, if anything is."""
@@ -411,18 +553,24 @@ class Worker:
             live = self._live.get(session) or await self._open(session)
             live.touched_ms = wall
             return await self._apply(live, waiting, wall)
+        except NotHeld:
+            self._log.let_go(session)
+            return None
         except ControlRoomError as refusal:
+            if isinstance(refusal, NotFound):
+                self._letting_go[session] = None
             if isinstance(refusal, Unavailable):
                 self._lost_store(self._clock.now())
             await self._refuse(waiting, refusal)
             return None
 
     async def _refuse(self, waiting: Iterable[Waiting], refusal: ControlRoomError) -> None:
-        for one in waiting:
-            await self._log.settle(one, refusal)
+        await self._log.settle_all([(one, refusal) for one in waiting])
 
     async def _open(self, session: str) -> Live:
-        """Restore a session. Raises NotFound, Unavailable, and BrokenSession whatever else goes wrong."""
+        """Restore a session. Raises NotHeld, NotFound, Unavailable, and BrokenSession whatever else goes wrong."""
+        if session not in self.holdings.held:
+            raise NotHeld("another worker has the session", session=session)
         try:
             return await self._restored(session)
         except ControlRoomError:
@@ -451,7 +599,11 @@ class Worker:
         """At start: every session that is planned or live, so that holds and missing data go on by themselves."""
         while not self._stopping:
             try:
-                await self._open_each(await self._restorer.running())
+                now = asyncio.get_running_loop().time()
+                self._running = await self._restorer.running()
+                self._asked_running = now
+                taken = await self._first_held(now)
+                await self._open_each(taken)
             except Unavailable as refusal:
                 self._lost_store(self._clock.now())
                 log.warning("store_unavailable_at_start", detail=refusal.detail)
@@ -460,6 +612,13 @@ class Worker:
             self._unsaved_since = None
             self._frozen.clear()
             return
+
+    async def _first_held(self, now: float) -> list[str]:
+        try:
+            await self.holdings.take_fairly(self._running, self._running, now)
+        except Unavailable as refusal:
+            log.warning("leases_unavailable", detail=refusal.detail)  # they are looked for again
+        return [session for session in self._running if session in self.holdings.held]
 
     async def _open_each(self, sessions: Iterable[str]) -> None:
         """Restore sessions; one that cannot be is left out, the others go on. Raises Unavailable."""
@@ -521,8 +680,7 @@ class Worker:
             for step in steps:  # each alone: one session's trouble is not the others'
                 await self._commit([step], wall)
             return
-        for step in steps:
-            await self._committed(step, wall)
+        await self._committed(steps, wall)
 
     async def _written(self, steps: Sequence[_Step]) -> None:
         try:
@@ -533,21 +691,24 @@ class Worker:
             log.exception("commit_breaks", sessions=[step.live.id for step in steps])
             raise CommitBroken(f"the step cannot be stored ({type(fault).__name__})") from fault
 
-    async def _committed(self, step: _Step, wall: Instant) -> None:
-        live, effects = step.live, step.commit.effects
-        live.committed_ms = wall
-        live.overlay_effects(effects, wall)
-        self._plan(live, wall)
-        note = Note(live.id, live.engine.state, live.clock, live.engine.now, effects)
-        self._troubled.pop(live.id, None)
-        for listener in self._notes:
-            listener(note)
-        for one, result in step.settled:
-            await self._log.settle(one, result)
-        if effects.urgent:
-            await self._told(live, self._clock.now())
-        else:
-            self._tell_soon(live.id)
+    async def _committed(self, steps: Sequence[_Step], wall: Instant) -> None:
+        """Everybody is told, in this order: who else is in the process, the senders, the pages."""
+        for step in steps:
+            live, effects = step.live, step.commit.effects
+            live.committed_ms = wall
+            live.overlay_effects(effects, wall)
+            self._plan(live, wall)
+            self._troubled.pop(live.id, None)
+            note = Note(live.id, live.engine.state, live.clock, live.engine.now, effects)
+            for listener in self._notes:
+                listener(note)
+        if settled := [each for step in steps for each in step.settled]:
+            await self._log.settle_all(settled)
+        for step in steps:
+            if step.commit.effects.urgent:
+                await self._told(step.live, self._clock.now())
+            else:
+                self._tell_soon(step.live.id)
 
     async def _drop(self, step: _Step, refusal: ControlRoomError) -> None:
         """What could not be committed never happened: forget the engine, refuse the senders, restore later."""
@@ -556,7 +717,10 @@ class Worker:
         log.warning("commit_failed", session=step.live.id, code=refusal.code, detail=refusal.detail)
         if isinstance(refusal, Unavailable):
             self._lost_store(self._clock.now(), step.live)
-        elif not isinstance(refusal, FenceLost):
+        elif isinstance(refusal, FenceLost):
+            self._lose(step.live.id)
+            return  # what waited is the new owner's to settle
+        else:
             self._suspect.add(step.live.id)
             self._reopen.add(step.live.id)
             self._looks.set(step.live.id, step.commit.wall_ms + STORE_RETRY_MS)
@@ -585,7 +749,8 @@ class Worker:
             return
         try:
             await self._store.check()
-            await self._open_each(sorted({*self._frozen, *await self._restorer.running()}))
+            running = {*self._frozen, *await self._restorer.running()}
+            await self._open_each(sorted(running & self.holdings.held))
         except Unavailable:
             self._lost_store(self._clock.now())
             return
@@ -598,23 +763,35 @@ class Worker:
     async def _answer_asks(self, wall: Instant) -> None:
         asks, self._asks = self._asks, []
         for view, asked in asks:
-            if asked.done():
+            if asked is not None and asked.done():
                 continue
+            shown: bool | ControlRoomError
             try:
-                live = self._live.get(view.of)
-                if live is None and self._unsaved_since is None:
-                    live = await self._open(view.of)
-                if live is not None:
-                    live.touched_ms = wall
-                    await self._hub.show(view, live, wall)
-                asked.set_result(live is not None)
-            except NotFound:
-                asked.set_result(False)
+                shown = await self._shown(view, wall)
+            except (NotFound, NotHeld):
+                shown = False
             except ControlRoomError as refusal:
-                asked.set_exception(refusal)
+                shown = refusal
             except Exception:
                 log.exception("board_breaks", board=view.name)
-                asked.set_exception(BrokenSession("the board cannot be made", session=view.of))
+                shown = BrokenSession("the board cannot be made", session=view.of)
+            if asked is None:
+                continue
+            if isinstance(shown, bool):
+                asked.set_result(shown)
+            else:
+                asked.set_exception(shown)
+
+    async def _shown(self, view: View, wall: Instant) -> bool:
+        live = self._live.get(view.of)
+        if live is None and self._unsaved_since is None:
+            if await self.holdings.take((view.of,)):
+                self._hold((view.of,))
+            live = await self._open(view.of)
+        if live is not None:
+            live.touched_ms = wall
+            await self._hub.show(view, live, wall)
+        return live is not None
 
     async def _quiet_work(self) -> None:
         works, self._quiet = self._quiet, []
@@ -645,6 +822,11 @@ class Worker:
         """Tell the boards of a session; one that cannot be made is the session's trouble and nobody else's."""
         try:
             await self._hub.tell(live.id, live, wall)
+        except FenceLost:
+            self._lose(live.id)
+        except Unavailable as refusal:  # the pages are told everything once the frames can be carried again
+            log.warning("frames_unavailable", session=live.id, detail=refusal.detail)
+            self._tell_soon(live.id)
         except Exception:
             log.exception("board_breaks", session=live.id)
             await self._leave(live, (), wall)
@@ -658,8 +840,10 @@ class Worker:
             return
         del self._checkpoints[session]
         live = self._live.get(session)
-        if live is None or not live.since_checkpoint:
-            return
+        if live is not None and live.since_checkpoint:
+            await self._checkpointed(live)
+
+    async def _checkpointed(self, live: Live) -> None:
         live.checkpointed_ms, live.since_checkpoint = self._clock.now(), 0
         try:
             await self._restorer.save_checkpoint(live)
@@ -677,5 +861,5 @@ class Worker:
         if live.since_checkpoint:
             self._checkpoints[live.id] = None  # first this, so that it wakes quickly
             return False
-        del self._live[live.id]
+        self._letting_go[live.id] = None
         return True

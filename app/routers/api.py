@@ -20,6 +20,12 @@ def install_api(app: FastAPI) -> None:
     document_ingest(app)
 
 
+def install_inner(app: FastAPI) -> None:
+    """Add what a process without screens answers."""
+    errors.install(app)
+    app.include_router(health.router)
+
+
 class Front:
     """The outermost application: one comparison a request, so that the door pays for no framework and no guard."""
 

@@ -32,13 +32,6 @@ class Catalogue(Protocol):
     def of_room(self, room_id: str) -> Workspace: ...
 
 
-class Health(Protocol):
-    """What the worker says of itself."""
-
-    @property
-    def unsaved_since(self) -> Instant | None: ...
-
-
 class Runtime(Protocol):
     """What routes need of the process; app.runtime.Runtime is one."""
 
@@ -56,9 +49,9 @@ class Runtime(Protocol):
     def catalogue(self) -> Catalogue: ...
 
     @property
-    def worker(self) -> Health: ...
+    def unsaved_since(self) -> Instant | None: ...
 
-    def series_tail(self, session: str) -> Sequence[MinuteRow]: ...
+    async def series_tail(self, session: str) -> Sequence[MinuteRow]: ...
 
 
 class BadKey(ControlRoomError):

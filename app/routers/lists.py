@@ -138,7 +138,7 @@ async def history(
     )
     tail = [
         row
-        for row in runtime.series_tail(session.id)
+        for row in await runtime.series_tail(session.id)
         if row.metric in wanted
         and scope in (None, row.scope)
         and scope_id in (None, row.scope_id)

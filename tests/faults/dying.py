@@ -15,13 +15,13 @@ from typing import Any, TypeVar
 import uvicorn
 from sqlalchemy import Connection
 
-from app.bus.memory import MemoryFrameLog, MemorySessionLog
+from app.bus.memory import MemoryFrameLog, MemoryNews, MemoryOwnership, MemorySessionLog
 from app.bus.ports import Stored, Ticket
 from app.clock import SystemClock
 from app.domain.records import Entry
 from app.intake.recipe import find_recipe
 from app.main import build
-from app.runtime import Runtime, seal_key
+from app.runtime import Bus, Runtime, seal_key
 from app.settings import Settings
 from app.store.database import Store
 
@@ -89,8 +89,7 @@ async def main(data: Path, port: int, fate: Fate) -> None:
         store,
         recipe,
         await seal_key(store, clock.now()),
-        session_log=DyingLog(fate),
-        frames=DyingFrames(fate),
+        bus=Bus(DyingLog(fate), DyingFrames(fate), MemoryOwnership(), MemoryNews()),
     )
     await runtime.start()
     fate.runtime = runtime

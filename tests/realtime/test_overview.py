@@ -11,7 +11,7 @@ from app.domain.frames import RoomCard
 from app.domain.people import Clearance
 from app.domain.plan import RoomPlan
 from app.domain.workspace import Room
-from app.realtime.overview import EVERY_BRAND, Overview, overview_view
+from app.realtime.overview import EVERY_BRAND, Cards, Overview, overview_view
 from tests.realtime.test_worker import PLAN, START, House, house
 
 LEADING = Room(id="r", brand="b", name="1号间", platform="douyin")
@@ -21,14 +21,13 @@ TWO_ROOMS = msgspec.structs.replace(PLAN, rooms=(RoomPlan("r", "R", "douyin"), R
 
 
 def cards(home: House, rooms: Iterable[Room]) -> dict[str, RoomCard]:
-    overview = Overview(
-        EVERY_BRAND,
-        epoch=1,
-        rooms=lambda: rooms,
-        session_of=lambda room: "s1" if room in ("r", "m") else None,
-        live=home.worker.sessions.get,
-    )
-    return dict(overview.topic("rooms", overview_view(EVERY_BRAND, Clearance.RESTRICTED)))
+    """The rows as a process shows them that has heard the owner's."""
+    overview = Overview(epoch=1, rooms=lambda: rooms, session_of=lambda room: "s1" if room in ("r", "m") else None)
+    made = Cards(lambda: (MIRROR, LEADING, OTHER)).changed(home.worker.sessions["s1"])
+    assert made is not None
+    overview.hear(made)
+    view = overview_view(EVERY_BRAND, Clearance.RESTRICTED)
+    return dict(overview.of(EVERY_BRAND).topic("rooms", view))
 
 
 async def forbidden(home: House) -> None:

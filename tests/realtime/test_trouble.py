@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, select, text
 
-from app.bus.memory import MemoryFrameLog, MemorySessionLog
+from app.bus.memory import MemoryFrameLog, MemoryOwnership, MemorySessionLog
 from app.bus.ports import Committed
 from app.clock import ManualClock
 from app.domain.events import CommentEvent, CommentText
@@ -18,6 +18,7 @@ from app.domain.records import Chunk, Entry, Events
 from app.engine.engine import Engine
 from app.errors import ControlRoomError, Unavailable
 from app.instants import Instant
+from app.realtime.holdings import Holdings
 from app.realtime.hub import Hub
 from app.realtime.live import Live
 from app.realtime.restore import Restorer
@@ -73,7 +74,12 @@ class House:
         self.restorer = restorer
         self.store, self.log, self.clock = store, MemorySessionLog(), ManualClock(Instant(START + 1_000))
         self.worker = Worker(
-            store=store, session_log=self.log, hub=Hub(MemoryFrameLog()), clock=self.clock, restorer=restorer
+            store=store,
+            session_log=self.log,
+            hub=Hub(MemoryFrameLog()),
+            clock=self.clock,
+            restorer=restorer,
+            holdings=Holdings(MemoryOwnership()),
         )
 
     async def send(self, session_id: str, name: str, text: str = "礼盒还有吗") -> Committed:

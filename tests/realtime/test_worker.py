@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.bus.memory import MemoryFrameLog, MemorySessionLog
+from app.bus.memory import MemoryFrameLog, MemoryOwnership, MemorySessionLog
 from app.clock import ManualClock
 from app.domain.commands import Issued, SendPrompt
 from app.domain.events import CommentEvent, CommentText, User, Viewers, ViewersEvent
@@ -19,6 +19,7 @@ from app.domain.plan import RoomPlan, SessionPlan
 from app.domain.records import CommandIssued, Entry, Events, Gap
 from app.errors import ControlRoomError, Unavailable
 from app.instants import Instant
+from app.realtime.holdings import Holdings
 from app.realtime.hub import Hub, View
 from app.realtime.restore import Restorer
 from app.realtime.worker import Worker
@@ -106,6 +107,7 @@ async def house(
         hub=Hub(frames),
         clock=clock,
         restorer=Restorer(store, build="test"),
+        holdings=Holdings(MemoryOwnership()),
     )
     running = asyncio.create_task(worker.run())
     try:
@@ -206,7 +208,14 @@ async def test_while_the_store_is_away_senders_are_refused_and_the_same_batch_is
         pass
     store: Any = Faulty(await Store.open(f"sqlite:///{tmp_path / 'c.sqlite3'}"))
     log, frames = MemorySessionLog(), MemoryFrameLog()
-    worker = Worker(store=store, session_log=log, hub=Hub(frames), clock=clock, restorer=Restorer(store, build="test"))
+    worker = Worker(
+        store=store,
+        session_log=log,
+        hub=Hub(frames),
+        clock=clock,
+        restorer=Restorer(store, build="test"),
+        holdings=Holdings(MemoryOwnership()),
+    )
     running = asyncio.create_task(worker.run())
     home = House(store, log, frames, worker, clock)
     clock.advance(1_000)

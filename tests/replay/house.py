@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app.bus.memory import MemoryFrameLog, MemorySessionLog
+from app.bus.memory import MemoryFrameLog, MemoryOwnership, MemorySessionLog
 from app.clock import ManualClock
 from app.domain.alerts import Alert
 from app.domain.board import DeviceRow
@@ -25,6 +25,7 @@ from app.intake.directory import Directory, Recipe, SessionRef
 from app.intake.door import Answer, Door, Source
 from app.intake.seal import Seal
 from app.intake.tally import Tally
+from app.realtime.holdings import Holdings
 from app.realtime.hub import Hub
 from app.realtime.restore import Restorer
 from app.realtime.worker import Note, Worker
@@ -87,6 +88,7 @@ class House:
             hub=Hub(MemoryFrameLog()),
             clock=self.clock,
             restorer=Restorer(self.store, build="test"),
+            holdings=Holdings(MemoryOwnership()),
         )
         door = Door(
             log=self.log,

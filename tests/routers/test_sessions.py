@@ -329,10 +329,10 @@ async def test_readiness_says_why_not(web: Web) -> None:
     client = web.client()
     assert (await client.get("/healthz")).json() == {"status": "ok", "build": "test"}
     assert (await client.get("/readyz")).status_code == 200
-    web.runtime.worker.unsaved_since = web.house.clock.now()
+    web.runtime.unsaved_since = web.house.clock.now()
     answer = await client.get("/readyz")
     assert (answer.status_code, answer.json()["reason"]) == (503, "unsaved")
-    web.runtime.worker.unsaved_since = None
+    web.runtime.unsaved_since = None
     web.runtime.draining = True
     assert (await client.get("/readyz")).json()["reason"] == "draining"
 

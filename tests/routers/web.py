@@ -27,11 +27,6 @@ BASE = "http://control.test"
 
 
 @dataclass
-class Worker:
-    unsaved_since: Instant | None = None
-
-
-@dataclass
 class TestRuntime:
     """What routes need, over a House."""
 
@@ -48,10 +43,10 @@ class TestRuntime:
     build: str = "test"
     draining: bool = False
     closing: bool = False
-    worker: Worker = field(default_factory=Worker)
+    unsaved_since: Instant | None = None
     tail: list[MinuteRow] = field(default_factory=list)
 
-    def series_tail(self, session: str) -> Sequence[MinuteRow]:
+    async def series_tail(self, session: str) -> Sequence[MinuteRow]:
         return self.tail
 
 

@@ -5,7 +5,7 @@ from functools import partial
 import msgspec
 
 from app.domain.workspace import Brand, Channel, Room, Workspace
-from app.runtime import Catalogue
+from app.intake.catalogue import Catalogue
 from app.store.database import Store
 from app.store.workspace import replace_workspace
 from tests.store import samples

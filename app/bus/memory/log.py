@@ -31,6 +31,7 @@ class MemorySessionLog:
         self._most, self._most_in_all, self._most_bytes = waiting_events, waiting_in_all, waiting_bytes
         self._queues: dict[str, deque[tuple[int, Waiting]]] = {}
         self._unsettled: dict[str, int] = {}  # events a session, taken ones too: they are still owed an answer
+        self._taken: dict[str, dict[str, Waiting]] = {}  # by token, in the order of taking; not settled yet
         self._in_all = 0
         self._bytes = 0
         self._count = 0
@@ -88,31 +89,40 @@ class MemorySessionLog:
     async def take(
         self, sessions: Collection[str] | None, most: int, within_ms: int
     ) -> Mapping[str, Sequence[Waiting]]:
-        names = None if sessions is None else frozenset(sessions)
-        if not (taken := self._take(names, most)):
+        if not (taken := self._take(sessions, most)):
             taker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._takers.append((names, taker))
+            waits = (sessions, taker)
+            self._takers.append(waits)
             try:
                 async with asyncio.timeout(within_ms / 1000):
                     await taker
             except TimeoutError:
                 pass  # nothing came
             finally:
-                self._takers.remove((names, taker))
-            taken = self._take(names, most)
+                self._takers = [each for each in self._takers if each is not waits]
+            taken = self._take(sessions, most)
         return taken
 
     def _take(self, sessions: Collection[str] | None, most: int) -> Mapping[str, Sequence[Waiting]]:
         if not self._queues:
             return {}
         names = [name for name in self._queues if sessions is None or name in sessions]
-        return take_turns(self._queues, names, most)
+        taken = take_turns(self._queues, names, most)
+        for session, entries in taken.items():
+            held = self._taken.setdefault(session, {})
+            for waiting in entries:
+                held[waiting.ticket.token] = waiting
+        return taken
 
     async def settle(self, waiting: Waiting, result: Committed | ControlRoomError) -> None:
         slip = waiting.ticket
         assert isinstance(slip, Slip), "only what was taken from this log can be settled in it"
         if slip.result is not None:
             return
+        if held := self._taken.get(slip.session):
+            held.pop(slip.token, None)
+            if not held:
+                del self._taken[slip.session]
         self._in_all -= slip.size
         self._bytes -= slip.weight
         left = self._unsettled[slip.session] - slip.size
@@ -121,3 +131,21 @@ class MemorySessionLog:
         else:
             del self._unsettled[slip.session]
         slip.answer(result)
+
+    async def settle_all(self, results: Sequence[tuple[Waiting, Committed | ControlRoomError]]) -> None:
+        for waiting, result in results:
+            await self.settle(waiting, result)
+
+    async def waiting(self) -> Collection[str]:
+        return self._unsettled.keys()
+
+    def let_go(self, session: str) -> None:
+        held = self._taken.pop(session, None)
+        if held is None:
+            return
+        queue = self._queues.setdefault(session, deque())
+        for waiting in reversed(held.values()):
+            slip = waiting.ticket
+            assert isinstance(slip, Slip)
+            queue.appendleft((slip.size, waiting))
+        self._wake(session)

@@ -1,0 +1,105 @@
+"""Standby: of all pumps of an installation one works at a time, the others wait for its lease to end.
+
+One pump is quick enough for every group there is, and only one can keep a robot's budget. Whoever takes the lease takes
+over what the one before had claimed; an owner that was paused finds its claims gone before it can send.
+"""
+
+import asyncio
+import contextlib
+from typing import Final
+
+import structlog
+
+from app.bus.ports import Ownership
+from app.delivery.pump import Pump
+from app.domain.identity import Fence
+from app.errors import Unavailable
+
+log = structlog.get_logger()
+
+LEASE: Final = "pump"
+LEASE_MS: Final = 6_000
+RENEW_EVERY_S: Final = 1.5
+LOOK_EVERY_S: Final = 0.5
+
+
+class Standby:
+    """Owns the lease under which a pump works."""
+
+    def __init__(self, pump: Pump, leases: Ownership) -> None:
+        self._pump, self._leases = pump, leases
+        self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self.active = False
+        self._closed = False
+
+    async def run(self) -> None:
+        """Wait for the lease, work while it is held, until stopped."""
+        try:
+            while not self._stopping.is_set():
+                fence = await self._acquired()
+                if fence is None:
+                    await self._pause(LOOK_EVERY_S)
+                    continue
+                self.active = True
+                await self._work(fence)
+                self.active = False
+            await self._close()
+        finally:
+            self._stopped.set()
+
+    async def stop(self) -> None:
+        """Give what is on its way some seconds, write down what became of it, and let the next pump begin."""
+        self._stopping.set()
+        await self._stopped.wait()
+
+    async def _acquired(self) -> Fence | None:
+        try:
+            return await self._leases.acquire(LEASE, LEASE_MS)
+        except Unavailable as refusal:
+            log.warning("leases_unavailable", detail=refusal.detail)
+            return None
+
+    async def _work(self, fence: Fence) -> None:
+        working = asyncio.create_task(self._pump.run(), name="pump-work")
+        try:
+            if await self._held(fence, working):
+                await self._close()
+        finally:
+            working.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await working
+        if not self._stopping.is_set():
+            log.warning("pump_lost_its_lease")
+            await self._pump.resign()
+            return
+        with contextlib.suppress(Unavailable):
+            await self._leases.release(LEASE, fence)
+
+    async def _close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._pump.stop()
+
+    async def _held(self, fence: Fence, working: asyncio.Task[None]) -> bool:
+        """Return True once it is to stop, False once the lease is lost; raise what ended the pump by itself."""
+        loop = asyncio.get_running_loop()
+        renewed = loop.time()
+        while True:
+            await self._pause(RENEW_EVERY_S)
+            if working.done():
+                working.result()
+            if self._stopping.is_set():
+                return True
+            try:
+                if not await self._leases.renew(LEASE, fence, LEASE_MS):
+                    return False
+                renewed = loop.time()
+            except Unavailable:
+                if loop.time() - renewed > LEASE_MS / 1_000:
+                    return False
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()

@@ -1,0 +1,134 @@
+"""Holdings: the leases of one worker. They say which sessions it may apply, and how many are its fair share.
+
+A lease keeps two workers from doing the same work; that neither can commit under an old fence is the ledger's promise
+and does not hang on any clock here. Instants are seconds of the event loop, which no change of the wall clock moves.
+"""
+
+from collections.abc import Callable, Collection, Iterable, KeysView
+from dataclasses import dataclass, field
+from typing import Final
+
+from app.bus.ports import Ownership
+from app.domain.identity import Fence
+
+LEASE_MS: Final = 6_000
+"""After a kill -9 nobody takes a session before this has passed; a paused owner has lost it after as long."""
+RENEW_EVERY_S: Final = 1.5
+PEER_S: Final = 4.0
+"""A worker that has not been heard for this long takes no part any more; they are heard every second."""
+PATIENCE_S: Final = 1.0
+"""A free session beyond the fair share is left to the others for this long, then taken: none may stay free."""
+REST_S: Final = 3.0
+"""What was handed over is not taken back for this long, unless nobody else is there."""
+
+
+@dataclass(slots=True)
+class Peer:
+    """Another worker: how many sessions it owns, and when that was heard."""
+
+    sessions: int
+    heard: float
+
+
+@dataclass(slots=True)
+class Holdings:
+    """Owns the leases this worker has; knows nothing of what is in a session."""
+
+    leases: Ownership
+    _held: dict[str, Fence] = field(default_factory=dict)
+    _peers: dict[str, Peer] = field(default_factory=dict)
+    _free_since: dict[str, float] = field(default_factory=dict)
+    _resting: dict[str, float] = field(default_factory=dict)
+    _renewed: float = float("-inf")
+
+    @property
+    def held(self) -> KeysView[str]:
+        """The sessions this worker may apply: a live view."""
+        return self._held.keys()
+
+    # The other workers.
+
+    def heard(self, worker: str, sessions: int, now: float, *, stopping: bool = False) -> None:
+        """Another worker says that it is there, or that it goes."""
+        if stopping:
+            self._peers.pop(worker, None)
+        else:
+            self._peers[worker] = Peer(sessions, now)
+
+    def alone(self, now: float) -> bool:
+        """Return whether no other worker is heard."""
+        return not self._others(now)
+
+    def _others(self, now: float) -> list[Peer]:
+        self._peers = {name: peer for name, peer in self._peers.items() if now - peer.heard < PEER_S}
+        return list(self._peers.values())
+
+    def fair_share(self, running: int, now: float) -> int:
+        """Return how many of `running` sessions one worker should have."""
+        return -(-running // (len(self._others(now)) + 1))
+
+    def surplus(self, running: Collection[str], now: float) -> list[str]:
+        """Return what should be handed over, while another worker has less than its share: the smaller half at a time,
+        so that two who act on old news do not throw everything at a third."""
+        share = self.fair_share(len(running), now)
+        wanting = sum(max(0, share - peer.sessions) for peer in self._others(now))
+        mine = sorted(self._held.keys() & set(running))
+        many = min(len(mine) - share, wanting)
+        return mine[: -(-many // 2)] if many > 0 else []
+
+    # Taking.
+
+    async def take(self, names: Iterable[str]) -> list[str]:
+        """Take those that are free, whatever the share. Raises Unavailable."""
+        wanted = [name for name in names if name not in self._held]
+        if not wanted:
+            return []
+        taken = await self.leases.acquire_all(wanted, LEASE_MS)
+        self._held.update(taken)
+        for name in taken:
+            self._free_since.pop(name, None)
+        return [name for name in wanted if name in taken]
+
+    async def take_fairly(self, wanted: Collection[str], running: Collection[str], now: float) -> list[str]:
+        """Take of `wanted` what is free: up to the fair share at once, more when nobody else has come for it."""
+        free = [name for name in wanted if name not in self._held]
+        alone = self.alone(now)
+        if not alone:
+            free = [name for name in free if self._resting.get(name, now) <= now]
+        room = max(0, self.fair_share(len(running), now) - len(self._held))
+        for name in free:
+            self._free_since.setdefault(name, now)
+        waited = [name for name in free if alone or now - self._free_since[name] >= PATIENCE_S]
+        fresh = [name for name in free if name not in set(waited)][:room]
+        taken = await self.take((*waited, *fresh))
+        self._free_since = {name: self._free_since[name] for name in free if name not in self._held}
+        self._resting = {name: until for name, until in self._resting.items() if until > now}
+        return taken
+
+    async def renew(self, now: float) -> Collection[str]:
+        """Prolong the leases when it is time; return the sessions that were lost meanwhile. Raises Unavailable."""
+        if now - self._renewed < RENEW_EVERY_S or not self._held:
+            return ()
+        lost = await self.leases.renew_all(self._held, LEASE_MS)
+        self._renewed = now
+        for name in lost:
+            self.lost(name, now)
+        return lost
+
+    # Letting go.
+
+    def lost(self, name: str, now: float) -> None:
+        """Another has it by now, or it has run out: it is not taken at once again."""
+        self._held.pop(name, None)
+        self._resting[name] = now + REST_S
+
+    async def free(self, name: str, now: float) -> None:
+        """Give a session up in good order. Raises Unavailable; the lease then ends by itself."""
+        fence = self._held.pop(name, None)
+        self._resting[name] = now + REST_S
+        if fence is not None:
+            await self.leases.release(name, fence)
+
+
+Teller = Callable[[str], None]
+"""Told the name of a session that was taken, or freed."""
