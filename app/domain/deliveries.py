@@ -1,6 +1,6 @@
 """Deliveries: one message to one chat group, from the outbox to the platform's answer (chat-webhooks.md §7)."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -11,6 +11,19 @@ DeliveryState = Literal["waiting", "sending", "accepted", "failed", "unknown", "
 """waiting 待发 · sending 发送中 · accepted 已接收 · failed 失败 · unknown 未知 · expired 过时未发 · cancelled 已取消 ·
 drill 演练，未外发 (final from the start, never taken by the pump)."""
 FINAL: frozenset[DeliveryState] = frozenset({"accepted", "failed", "unknown", "expired", "cancelled", "drill"})
+
+ENDED: Final = "ended"
+"""`recipient` of the row that tells a program of an alert's end: a fact, which nothing that happens later cancels."""
+
+
+class Standing(Struct, frozen=True, omit_defaults=True):
+    """How a channel stands. `until_ms`: when its next message tries again, wall time; `why`: in the channel's words."""
+
+    channel: str
+    state: Literal["open", "resting", "stopped"]
+    title: str = ""
+    why: str = ""
+    until_ms: int = 0
 
 
 class Delivery(Struct, frozen=True, omit_defaults=True, kw_only=True):
