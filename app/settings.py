@@ -4,7 +4,7 @@ import contextlib
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -34,6 +34,25 @@ class Limits(BaseModel):
     """Body of every other request: a form, a command, a page's call."""
 
 
+class Keep(BaseModel):
+    """How many days things are kept; 0: for ever. Each can be set alone: CUEROOM_KEEP__TEXTS_DAYS=14."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    texts_days: int = Field(30, ge=0, le=36_500)
+    """After the end of a session: its log, comments, speech, and what alerts quote of them."""
+    rehearsals_days: int = Field(7, ge=0, le=36_500)
+    """The same for replays, drills and demos."""
+    orders_days: int = Field(365, ge=0, le=36_500)
+    deliveries_days: int = Field(90, ge=0, le=36_500)
+    """What messages to groups said; that they were sent, and when, stays."""
+    audit_days: int = Field(365, ge=0, le=36_500)
+    sign_ins_days: int = Field(30, ge=0, le=36_500)
+    """Sign-ins that ran out, links and pairing codes that were used or ran out."""
+    devices_days: int = Field(90, ge=0, le=36_500)
+    """Tablets that were ended."""
+
+
 class Settings(BaseSettings):
     """`database_url` empty: a SQLite file in `data`. `public_url`: how people reach this server, for QR codes."""
 
@@ -55,6 +74,12 @@ class Settings(BaseSettings):
     """Robots and webhooks may be at any address of the own network; for tests and for gateways inside the house."""
     webhook_allow: Annotated[tuple[str, ...], NoDecode] = ()
     """Or only at these of it, separated by commas: hosts, addresses, networks (hooks.lan, 10.1.0.0/16)."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics_open: bool = False
+    """/metrics is told to whoever asks; else to this machine, to tokens that may read, and to signed-in people."""
+    drain_s: int = Field(0, ge=0, le=3_600)
+    """How long a process that is told to stop says that it is not ready before it takes nothing more."""
+    keep: Keep = Keep()
     limits: Limits = Limits()
 
     @field_validator("trusted_origins", "webhook_allow", mode="before")

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from app.bus.ports import Committed, SessionLog
+from app.bus.ports import Committed, SessionLog, Ticket
 from app.clock import Clock
 from app.domain.events import Event
 from app.domain.records import STEP_LIMIT, Entry, Events
@@ -24,10 +24,11 @@ from app.intake.bucket import Bucket
 from app.intake.directory import Directory, SessionRef
 from app.intake.gate import Gate
 from app.intake.lanes import Lane, Placed, bounded_lane, sort_into_lanes
-from app.intake.refusals import Refused, TooFast, refused
+from app.intake.refusals import REASONS, Refused, TooFast, refused
 from app.intake.routes import Router, Routes
 from app.intake.seal import Seal
 from app.intake.tally import Tally
+from app.metrics.own import EVENTS_DUPLICATE, EVENTS_REFUSED, EVENTS_TAKEN, EVENTS_WAITING
 from app.settings import Limits
 from app.store.database import Store
 from app.store.doctor import add_counts
@@ -139,13 +140,18 @@ class Door:
         answer = await self._send(source, routes, wall, len(body))
         answer.refused.extend(refused(index, fault) for index, fault in (*batch.faults, *routes.faults))
         answer.refused.sort(key=lambda each: each.index)
+        duplicates = sum(each.duplicates for each in answer.sessions)
+        codes = Counter(each.code for each in answer.refused)
+        EVENTS_DUPLICATE.add(duplicates)
+        for code, times in codes.items():
+            EVENTS_REFUSED.add(times, code)
         self._tally.batch(
             source.id,
             source.name,
             source.rooms if source.rooms is not None else (lane.room for lane in lanes.values() if not lane.fault),
             wall,
-            duplicates=sum(each.duplicates for each in answer.sessions),
-            refused=Counter(each.code for each in answer.refused),
+            duplicates=duplicates,
+            refused=codes,
             unknown=batch.unknown,
         )
         return answer
@@ -216,7 +222,10 @@ class Door:
         self._router.remember(routes)
         placed = [each.placed for n, each in enumerate(sending) if n not in lost]
         kept = [(0, event) for event in routes.levels]
-        self._tally.take(source.id, source.name, wall, _by_room_and_kind([*placed, kept]))
+        counts = _by_room_and_kind([*placed, kept])
+        self._tally.take(source.id, source.name, wall, counts)
+        for (_, kind), times in counts.items():
+            EVENTS_TAKEN.add(times, kind)
         return Answer(answer.sessions, answer.refused, len(routes.levels))
 
     def _entry(self, source: Source, session: SessionRef, wall: Instant, events: list[Event]) -> Entry:
@@ -231,6 +240,14 @@ class Door:
             tickets = await self._log.append_all([(each.session.id, each.entry) for each in sending], weight)
         except Unavailable as full:
             raise Overfull(full.detail, wait_s=RETRY_AFTER_S) from None
+        events = sum(len(each.placed) for each in sending)
+        EVENTS_WAITING.add(events)
+        try:
+            return await self._settled(sending, tickets)
+        finally:
+            EVENTS_WAITING.add(-events)
+
+    async def _settled(self, sending: Sequence[_Sending], tickets: Sequence[Ticket]) -> tuple[Answer, frozenset[int]]:
         taken: dict[str, Taken] = {}
         refusals: list[Refused] = []
         lost: set[int] = set()
@@ -243,11 +260,13 @@ class Door:
                     held = refusal
                     break  # the whole is sent again, with the same ids
                 lost.add(n)
-                refusals += [refused(index, ("quarantined", "")) for index, _ in each.placed]
+                code = refusal.code if refusal.code in REASONS else "quarantined"
+                refusals += [refused(index, (code, "")) for index, _ in each.placed]
             else:
                 taken[each.session.id] = _sum(taken.get(each.session.id), each, done)
         if held is not None:
-            raise Unavailable(held.detail, wait_s=RETRY_AFTER_S)
+            known = type(held) if isinstance(held, Unavailable) else Unavailable  # its code says what is the matter
+            raise known(held.detail, wait_s=RETRY_AFTER_S)
         return Answer(list(taken.values()), refusals), frozenset(lost)
 
 

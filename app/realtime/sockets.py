@@ -18,6 +18,10 @@ class Sockets:
     def __len__(self) -> int:
         return len(self._open)
 
+    def kinds(self) -> list[str]:
+        """The kind of whoever holds each of them."""
+        return [principal.kind for principal, _ in self._open.values()]
+
     def of(self, principal: Principal) -> int:
         """How many sockets this one has open."""
         return sum(1 for held, _ in self._open.values() if (held.kind, held.id) == (principal.kind, principal.id))

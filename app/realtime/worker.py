@@ -23,6 +23,7 @@ from app.domain.records import CommandIssued, Entry, Gap
 from app.domain.session_clock import SessionClock
 from app.errors import ControlRoomError, FenceLost, NotFound, Unavailable
 from app.instants import Instant
+from app.metrics.own import COMMIT_EVENTS, COMMIT_SECONDS, COMMIT_SESSIONS, COMMITS_FAILED, STEPS, TURN_SECONDS
 from app.realtime.agenda import Agenda
 from app.realtime.holdings import Holdings, Teller
 from app.realtime.hub import Hub, View
@@ -170,6 +171,8 @@ class Worker:
         self._retake = False
         self._notes = list(notes)
         self._tablets = tablets
+        self.turned_s = 0.0
+        """When the last turn ended, by the loop's clock; 0 before the first."""
         self._live: dict[str, Live] = {}
         self._asks: list[tuple[View, asyncio.Future[bool] | None]] = []
         self._overlays: list[Callable[[], None]] = []
@@ -295,7 +298,10 @@ class Worker:
                     taking = None
                 elif taking.done():
                     taken, taking = taking.result(), None
+                began = asyncio.get_running_loop().time()
                 await self._turn(taken)
+                self.turned_s = asyncio.get_running_loop().time()
+                TURN_SECONDS.see(self.turned_s - began)
             await self._turn({}, last=True)
             await self._leave_all()
         finally:
@@ -683,9 +689,15 @@ class Worker:
         await self._committed(steps, wall)
 
     async def _written(self, steps: Sequence[_Step]) -> None:
+        began = asyncio.get_running_loop().time()
         try:
             await self._store.write(lambda conn: commit_group(conn, [step.commit for step in steps]))
-        except ControlRoomError:
+            COMMIT_SECONDS.see(asyncio.get_running_loop().time() - began)
+            COMMIT_SESSIONS.see(len(steps))
+            COMMIT_EVENTS.see(sum(each.last - each.first + 1 for step in steps for each in step.commit.chunks))
+            STEPS.add(len(steps))
+        except ControlRoomError as refusal:
+            COMMITS_FAILED.add(1, refusal.code)
             raise
         except Exception as fault:
             log.exception("commit_breaks", sessions=[step.live.id for step in steps])

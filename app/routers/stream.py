@@ -22,6 +22,8 @@ from app.domain.frames import (
 )
 from app.domain.people import Clearance
 from app.errors import ControlRoomError, Forbidden, NotFound, Unavailable
+from app.logs import about
+from app.metrics.own import SLOW_VIEWERS
 from app.realtime.sockets import Sockets
 from app.realtime.viewers import Followed, Sink, TooSlow, Viewer
 from app.routers.deps import Runtime as Shared
@@ -69,6 +71,7 @@ async def room_stream(
 ) -> None:
     """Follow a room: its session's board, and the next session's when it changes."""
     runtime: Runtime = runtime_of(socket)  # type: ignore[assignment]
+    about(room=room[:64])
     async with _entered(socket, runtime) as principal:
         if principal is None:
             return
@@ -199,6 +202,7 @@ async def _follow(
             for task in done:
                 task.result()
         except TooSlow:
+            SLOW_VIEWERS.add()
             await _close(socket, CLOSE_BUSY, "too_slow")
         except (WebSocketDisconnect, RuntimeError):
             pass  # it has gone; there is nobody to tell

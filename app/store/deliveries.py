@@ -226,6 +226,19 @@ def count_open(conn: Connection) -> dict[DeliveryState, int]:
     return {row.state: row.rows for row in conn.execute(query)}
 
 
+def waiting(conn: Connection, now: Instant) -> tuple[dict[str, int], Instant | None]:
+    """Return how many rows of real sessions are open, by state, and since when the oldest of those due has been."""
+    table = tables.deliveries
+    query = (
+        select(table.c.state, func.count().label("rows"), func.min(table.c.due_ms).label("oldest"))
+        .where(text(OPEN_DELIVERY))
+        .group_by(table.c.state)
+    )
+    found = conn.execute(query).all()
+    due = min((row.oldest for row in found if row.oldest <= now), default=None)
+    return {row.state: row.rows for row in found}, None if due is None else Instant(due)
+
+
 def _of_a_real_session() -> ColumnElement[bool]:
     """The session itself is asked as well as the row: no mistake in planning a message lets a drill out."""
     sessions = tables.sessions
