@@ -90,7 +90,9 @@ class _Open:
         self.children: list[Node] = []
 
 
-def compose(body: str | bytes, max_bytes: int = MAX_BYTES) -> tuple[Node | None, list[Refusal]]:
+def compose(
+    body: str | bytes, max_bytes: int = MAX_BYTES, max_nodes: int = MAX_NODES
+) -> tuple[Node | None, list[Refusal]]:
     """Return the tree of a YAML text (UTF-8), or None, with everything that is wrong with its form."""
     if len(body) > max_bytes:
         return None, [Refusal(Mark(1, 1), "file_big", {"limit": max_bytes // 1024})]
@@ -98,7 +100,7 @@ def compose(body: str | bytes, max_bytes: int = MAX_BYTES) -> tuple[Node | None,
         text = (body if isinstance(body, bytes) else body.encode()).decode()
     except UnicodeError:
         return None, [Refusal(Mark(1, 1), "file_encoding", {})]
-    composer = _Composer(text)
+    composer = _Composer(text, max_nodes)
     try:
         for event in YAML(typ="safe", pure=True).parse(text):
             if not composer.take(event):
@@ -113,9 +115,10 @@ def compose(body: str | bytes, max_bytes: int = MAX_BYTES) -> tuple[Node | None,
 class _Composer:
     """Owns the open collections of one document; knows nothing of what it says."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, max_nodes: int) -> None:
         self.root: Node | None = None
         self.refusals: list[Refusal] = []
+        self._max_nodes = max_nodes
         self._lines = text.splitlines()
         self._stack: list[_Open] = []
         self._nodes = 0
@@ -142,8 +145,8 @@ class _Composer:
 
     def _add(self, event: Any, mark: Mark) -> bool:
         self._nodes += 1
-        if self._nodes > MAX_NODES:
-            return self._stop(mark, "yaml_many", limit=MAX_NODES)
+        if self._nodes > self._max_nodes:
+            return self._stop(mark, "yaml_many", limit=self._max_nodes)
         if _tagged(event):
             return self._stop(mark, "yaml_tag", tag=str(event.tag)[:60])
         if isinstance(event, ScalarEvent):

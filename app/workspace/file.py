@@ -21,6 +21,8 @@ from app.workspace.show import read_corrections, read_quick, read_rundowns
 __all__ = ["Problem", "WorkspaceError", "read_workspace"]
 
 MAX_BYTES: Final = 512 * 1024
+MAX_NODES: Final = 100_000
+"""Enough for some 4,000 SKUs; a rule file is held to less."""
 _SECTIONS: Final = (
     "version",
     "workspace",
@@ -51,7 +53,7 @@ def read_workspace(
     Raises WorkspaceError with everything that is wrong, in the order of the file.
     """
     problems = Problems(name)
-    root, refusals = compose(text, MAX_BYTES)
+    root, refusals = compose(text, MAX_BYTES, MAX_NODES)
     for refusal in refusals:
         problems.add(refusal.mark, refusal.code, **refusal.context)
     if root is None:

@@ -55,7 +55,7 @@ def test_the_sample_is_a_whole_workspace() -> None:
         "comments_60s": 40.0,
     }
     assert winery.rooms[0].session_rooms == ("qingtan-shipinhao",)
-    assert winery.rooms[0].every_ms["viewers"] == 2_000
+    assert winery.rooms[0].every_ms["viewers"] == 1_300
     assert len(winery.quick) == 6
     assert winery.corrections["health"]["zh-CN"] == "更正：酒不能御寒，请理性饮酒"
     assert winery.channels[0].robots == ("DINGTALK_OPS_URL",)
@@ -259,6 +259,13 @@ def test_money_is_exact_to_the_smallest_unit(cents: int) -> None:
 
 def test_a_file_that_is_too_big_is_not_even_read() -> None:
     assert refused("#" * (MAX_BYTES + 1)) == ["1:1 file_big"]
+
+
+def test_the_goods_of_a_whole_agency_fit_into_one_file() -> None:
+    sku = "{{sku: S{0}, product: P{0}, brand: b, name: N{0}, price: 9.90, planned: 5, stock: 5}}"
+    goods = "\n".join(f"  - {sku.format(n)}" for n in range(1_300))
+    text = changed("- {sku: S1, product: P1, brand: b, name: 一瓶, price: 128.00}", goods)
+    assert len(read_workspace(text, "w.yaml").skus) == 1_300
 
 
 def test_a_thousand_problems_are_cut_with_a_word() -> None:
