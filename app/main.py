@@ -14,6 +14,7 @@ from app.routers.api import Front, install_api, install_inner
 from app.routers.host_pages import host_pages
 from app.routers.house import House
 from app.routers.pages import desk_pages
+from app.routers.requests import Requests
 from app.runtime import Runtime
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -49,7 +50,7 @@ def build_inner(runtime: Runtime) -> ASGIApp:
     app = FastAPI(title="Cueroom 控台", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.runtime = runtime
     install_inner(app)
-    return app
+    return Requests(app)
 
 
 def build(runtime: Runtime) -> Front:

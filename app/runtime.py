@@ -53,6 +53,7 @@ from app.intake.notices import Notices
 from app.intake.recipe import Fallback
 from app.intake.seal import Seal
 from app.intake.tally import Tally
+from app.operations.observed import Observed
 from app.realtime.hub import Clocked, Hub, View
 from app.realtime.overview import EVERY_BRAND, Overview, overview_view
 from app.realtime.owner import Owner
@@ -71,6 +72,8 @@ OVERVIEW_EVERY_S = 1.0
 TELL_BOARDS_EVERY_S = 10.0
 CARDS_EVERY_S = 2.0
 TAIL_WITHIN_S = 1.0
+TURN_WITHIN_S = 30.0
+"""A worker that has made no turn for so long is stuck: with nothing to do it makes one every five seconds."""
 TALLY_EVERY_S = 5.0
 TIDY_EVERY_S = 5.0
 TIDY_AT_LATEST = 120
@@ -215,6 +218,17 @@ class Runtime:
         """Stopping: the door takes nothing new."""
         self.address = settings.public_url
         """How people reach this server; known once it listens."""
+        self.observed = Observed(
+            store=store,
+            clock=self.clock,
+            build=self.build,
+            role="all" if roles == ALL_ROLES else "+".join(sorted(roles)),
+            sessions=(lambda: self.worker.sessions) if self.owner is not None else None,
+            boards=(lambda: len(self._boards)) if "web" in roles else None,
+            viewers=self.sockets.kinds if "web" in roles else None,
+        )
+        if self.owner is not None:
+            self.owner.worker.listen(lambda note: self.observed.opened(note.effects.alerts.values(), note.now_ms))
 
     def _owner(self) -> Owner:
         return Owner(
@@ -253,6 +267,16 @@ class Runtime:
         """Since when the store has not taken this process's commits; None while it does."""
         return self.owner.worker.unsaved_since if self.owner is not None else None
 
+    def troubles(self) -> dict[str, str]:
+        """Part of this process -> what is wrong with it, for /readyz; empty while all is well."""
+        if self.owner is None:
+            return {}
+        if self.owner.worker.unsaved_since is not None:
+            return {"worker": "unsaved"}
+        turned = self.owner.worker.turned_s
+        late = asyncio.get_running_loop().time() - turned > TURN_WITHIN_S
+        return {"worker": "stuck" if turned else "starting"} if late or not turned else {}
+
     # Life.
 
     async def start(self, fallbacks: Sequence[Fallback] = ()) -> None:
@@ -275,6 +299,7 @@ class Runtime:
             self._run(self._tell_tablets(), "tablets")
             self._run(self._keep_tally(), "tally")
         self._run(self._tidy(), "tidy")
+        self._run(self.observed.watch_lag(), "lag")
         gc.collect()
         gc.freeze()  # rules, lexicon, routes: they live as long as the process
         gc.set_threshold(*COLLECTOR)

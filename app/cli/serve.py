@@ -4,13 +4,13 @@ import argparse
 import asyncio
 import contextlib
 import importlib
-import logging
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Final, TextIO, cast
 
 import structlog
@@ -21,6 +21,7 @@ from app.bus.owner import DatabaseHold, hold_folder
 from app.clock import SystemClock
 from app.errors import ControlRoomError, Unavailable
 from app.intake.recipe import find_recipe
+from app.logs import configure
 from app.main import build, build_inner
 from app.operations.installation import Installation
 from app.operations.socket import serve_socket
@@ -33,6 +34,8 @@ from app.store.migrate import upgrade
 
 TRY_EVERY_S: Final = 1
 GRACE_S: Final = 5
+STOP_S: Final = 45
+"""For the pump, the worker's last commit and the database together, however they hang."""
 SEND_BUFFER: Final = 64 * 1024
 """Of every accepted socket: else the kernel keeps up to 4 MB for a viewer that has stopped reading."""
 FIRST: Final = asyncio.FIRST_COMPLETED
@@ -57,7 +60,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Beside | None = None) -> int:
     """Run until SIGTERM or Ctrl-C. Exit 1 with one line when it cannot start."""
-    logged()
+    configure(settings.log_level)
     changed = {name: value for name, value in (("host", args.host), ("port", args.port)) if value is not None}
     settings = settings.model_copy(update=changed)
     roles: frozenset[Role] = ALL_ROLES if args.role == "all" else frozenset({args.role})
@@ -114,7 +117,7 @@ async def _serve(settings: Settings, roles: frozenset[Role], out: TextIO, beside
             async with _asked(settings, runtime):
                 return await _listen(settings, runtime, out, beside, hold)
         finally:
-            await runtime.stop()
+            await _stopped(runtime)
 
 
 def _asked(settings: Settings, runtime: Runtime) -> contextlib.AbstractAsyncContextManager[None]:
@@ -183,9 +186,38 @@ async def _held(settings: Settings) -> AsyncIterator[DatabaseHold | None]:
         await hold.release()
 
 
+async def _stopped(runtime: Runtime) -> None:
+    """Stop in order; what hangs for too long is left as a kill would leave it, and nothing is lost by that."""
+    try:
+        async with asyncio.timeout(STOP_S):
+            await runtime.stop()
+    except TimeoutError:
+        log.critical("stop_took_too_long", seconds=STOP_S)
+
+
 class _Server(uvicorn.Server):
     """Stops when it is told to. uvicorn itself would raise the signal once more and end the process there and then,
     before the pump and the worker have written down what they were doing."""
+
+    def __init__(self, config: uvicorn.Config, runtime: Runtime, drain_s: int) -> None:
+        super().__init__(config)
+        self._runtime, self._drain_s = runtime, drain_s
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Not ready from now on; after the time that a load balancer needs to see it, close. A second SIGTERM changes
+        nothing; a second Ctrl-C is a person who does not want to wait."""
+        first, self._runtime.draining = not self._runtime.draining, True
+        if first and self._drain_s:
+            self._loop.call_soon_threadsafe(self._loop.call_later, self._drain_s, self._close)
+        elif first:
+            self._close()
+        elif sig == signal.SIGINT:
+            self.force_exit = self.should_exit
+            self._close()
+
+    def _close(self) -> None:
+        self._runtime.closing = self.should_exit = True
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -210,7 +242,7 @@ async def _listen(
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = _Server(config)
+    server = _Server(config, runtime, settings.drain_s)
     listening = _bound(settings)
     port = listening.getsockname()[1]
     tasks: list[asyncio.Task[None]] = []
@@ -233,7 +265,7 @@ async def _listen(
             return 1
         return 0
     finally:
-        runtime.draining = True
+        runtime.draining = runtime.closing = True
         server.should_exit = True
         for task in (*tasks, failed):
             if task is not serving:
@@ -283,22 +315,6 @@ def _lan_address() -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
-
-
-def logged() -> None:
-    """One JSON line an event on stderr; uvicorn's and our own alike."""
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
 
 
 def ignore_hangup() -> None:

@@ -279,6 +279,7 @@ class Worker:
         keeping: asyncio.Task[None] | None = None
         try:
             await self._open_all()
+            self.turned_s = asyncio.get_running_loop().time()
             keeping = asyncio.create_task(self._keep(), name="holdings")
             while not self._stopping:
                 taking = taking or asyncio.create_task(self._take_waiting())

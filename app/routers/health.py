@@ -1,35 +1,97 @@
-"""/healthz: the loop turns. /readyz: the database answers, is migrated, takes commits, and nobody is leaving."""
+"""/healthz: the process lives. /readyz: it may be sent work, or what keeps it from that. /metrics: its figures."""
 
-from fastapi import APIRouter
+import asyncio
+from ipaddress import ip_address
+from typing import Final, Protocol
+
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.errors import Unavailable
+from app.errors import ControlRoomError, Unavailable
+from app.metrics.family import TEXT
 from app.routers.answers import json
-from app.routers.deps import RuntimeDep
+from app.routers.deps import Runtime as Shared
+from app.routers.deps import principal_of, reader, runtime_of
 from app.store.migrate import head, revision
 
 router = APIRouter(tags=["health"])
 
+STORE_S: Final = 3.0
+FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
+
+
+class Observed(Protocol):
+    async def text(self, *, ready: bool) -> bytes: ...
+
+
+class Runtime(Shared, Protocol):
+    """What these answers need of the process besides what other routes do."""
+
+    @property
+    def observed(self) -> Observed: ...
+    def troubles(self) -> dict[str, str]:
+        """Part of this process -> what is wrong with it; empty while all is well."""
+        ...
+
 
 @router.get("/healthz")
-async def healthz(runtime: RuntimeDep) -> Response:
+async def healthz(request: Request) -> Response:
     """Answer at all: for whoever restarts a process that hangs."""
-    return json({"status": "ok", "build": runtime.build})
+    return json({"status": "ok", "build": runtime_of(request).build})
 
 
 @router.get("/readyz")
-async def readyz(runtime: RuntimeDep) -> Response:
-    """Answer 200 when requests should come here, else 503 with the reason."""
-    reason = await _reason(runtime)
-    return json({"status": "ready" if not reason else "not_ready", "reason": reason}, 503 if reason else 200)
+async def readyz(request: Request) -> Response:
+    """Answer 200 when work should come here, else 503 with every part that is not ready and why."""
+    troubles = await _troubles(request)
+    if not troubles:
+        return json({"status": "ready", "reason": "", "not_ready": {}})
+    told = {"status": "not_ready", "reason": next(iter(troubles.values())), "not_ready": troubles}
+    return json(told, 503, {"Cache-Control": "no-store"})
 
 
-async def _reason(runtime: RuntimeDep) -> str:
-    if runtime.draining:
-        return "draining"
-    if runtime.worker.unsaved_since is not None:
-        return "unsaved"
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Tell the figures of this process in Prometheus' text form.
+
+    To this machine, to tokens of scope read or admin and to signed-in people; to everybody with CUEROOM_METRICS_OPEN.
+    """
+    runtime = _runtime(request)
+    if not (runtime.settings.metrics_open or from_this_machine(request)):
+        reader(await principal_of(request, runtime))
+    text = await runtime.observed.text(ready=not await _troubles(request))
+    return Response(text, headers={"Content-Type": TEXT, "Cache-Control": "no-store"})
+
+
+def from_this_machine(request: Request) -> bool:
+    """Return whether a request came straight from this machine: not through a proxy, not by a name of its own."""
+    if any(name in request.headers for name in FORWARDED):
+        return False
+    return _loopback(request.client.host if request.client else "") and _loopback(request.url.hostname or "")
+
+
+def _loopback(host: str) -> bool:
     try:
-        return "" if await runtime.store.read(revision) == head() else "not_migrated"
-    except Unavailable:
-        return "store"
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+async def _troubles(request: Request) -> dict[str, str]:
+    runtime = _runtime(request)
+    troubles = {"process": "draining"} if runtime.draining else {}
+    troubles |= runtime.troubles()
+    try:
+        async with asyncio.timeout(STORE_S):
+            if await runtime.store.read(revision) != head():
+                troubles["store"] = "not_migrated"
+    except (Unavailable, TimeoutError):
+        troubles["store"] = "store"
+    except ControlRoomError as refusal:
+        troubles["store"] = refusal.code
+    return troubles
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime: Runtime = runtime_of(request)  # type: ignore[assignment]  # the process has more than other routes need
+    return runtime

@@ -17,6 +17,7 @@ from app.instants import Instant
 from app.intake.desk import Desk
 from app.intake.directory import Directory
 from app.intake.door import Door
+from app.operations.observed import Observed
 from app.routers.api import Front, install_api
 from app.settings import Settings
 from app.store.database import Store
@@ -45,6 +46,12 @@ class TestRuntime:
     closing: bool = False
     unsaved_since: Instant | None = None
     tail: list[MinuteRow] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.observed = Observed(store=self.store, clock=self.clock, build=self.build)
+
+    def troubles(self) -> dict[str, str]:
+        return {} if self.unsaved_since is None else {"worker": "unsaved"}
 
     async def series_tail(self, session: str) -> Sequence[MinuteRow]:
         return self.tail
