@@ -150,6 +150,7 @@ async def test_a_store_lost_while_one_session_is_restored_refuses_the_whole_turn
         await home.send("s1", "c1")
         await home.store.write(lambda conn: open_session(conn, opening(3)))
         assert isinstance(home.restorer, Lossy)
+        assert await home.worker.holdings.take(["s3"]) == ["s3"]  # so that both are looked at in one turn
         home.restorer.away = "s3"
         both = await asyncio.gather(home.send("s1", "c2"), home.send("s3", "c3"), return_exceptions=True)
         assert [getattr(each, "code", each) for each in both] == ["unavailable", "unavailable"]
