@@ -30,6 +30,7 @@ STRUCTS: tuple[type[msgspec.Struct], ...] = (
     rundown.Rundown,
     prompts.PromptReceipt,
     prompts.Prompt,
+    deliveries.Standing,
     deliveries.Delivery,
     plan.QuickPrompt,
     board.SessionHead,
@@ -70,6 +71,7 @@ TOPICS: dict[str, type[msgspec.Struct]] = {
     "gaps": board.GapRow,
     "guide": board.GuideLine,
     "deliveries": deliveries.Delivery,
+    "channels": deliveries.Standing,
     "devices": board.DeviceRow,
     "health": board.HealthRow,
 }

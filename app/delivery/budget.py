@@ -18,6 +18,9 @@ RESTS_LONGER_MS: Final = 10 * MINUTE
 STOPPED_MS: Final = 5 * MINUTE
 """After a fault of address or secret one message tries again after so long: whoever mended it need not tell us."""
 
+FOR_GOOD: Final = Instant(253_402_300_799_000)
+"""Until a person says otherwise: the end of the year 9999."""
+
 NEVER: Final = Instant(0)
 
 
@@ -54,10 +57,21 @@ class Meter:
             return now
         return later(self.sent[len(self.sent) - allowed], MINUTE)
 
+    def count(self, now: Instant) -> int:
+        """Return how many were sent in the last minute."""
+        self._forget(now)
+        return len(self.sent)
+
     def take(self, now: Instant) -> None:
         """Count a message that is about to be sent."""
         self.sent.append(now)
         self.probe_out = self.probing
+
+    def give_back(self, taken: Instant) -> None:
+        """A message that was counted at `taken` stayed here after all."""
+        if taken in self.sent:
+            self.sent.remove(taken)
+        self.probe_out = False
 
     def heard(self) -> None:
         """The platform took a message: whatever was wrong is over."""
@@ -68,16 +82,17 @@ class Meter:
         """A message came to nothing, for another reason than too many."""
         self.probe_out = False
 
-    def rest(self, now: Instant) -> None:
-        """The platform said 'too many': a minute of silence, then a probe; ten when the probe is refused too."""
+    def rest(self, now: Instant, asked_ms: int = 0) -> None:
+        """The platform said 'too many': as long a silence as it asked for, else a minute and ten when the probe after
+        it is refused too; then a probe."""
         if now < self.rests_until:
             return  # told of a message that was on its way already
-        self.rests_until = later(now, RESTS_LONGER_MS if self.probing else RESTS_MS)
+        self.rests_until = later(now, asked_ms or (RESTS_LONGER_MS if self.probing else RESTS_MS))
         self.probing, self.probe_out = True, False
 
-    def stop(self, now: Instant, why: str) -> None:
-        """Address, secret or settings are wrong; `why` is shown."""
-        self.stopped_until, self.why, self.probe_out = later(now, STOPPED_MS), why, False
+    def stop(self, until: Instant, why: str) -> None:
+        """Address, secret or settings are wrong, or nothing more is wanted there; `why` is shown."""
+        self.stopped_until, self.why, self.probe_out = until, why, False
 
     def _forget(self, now: Instant) -> None:
         while self.sent and not now - MINUTE < self.sent[0] <= now:  # a clock set back must not close a robot for hours
@@ -111,6 +126,13 @@ class Budgets:
         """Enter what an earlier process sent in the last minute; by which robot is not known, so by turns."""
         for n, at in enumerate(sorted(sent)):
             self.meter(robots[n % len(robots)]).sent.append(at)
+
+    def is_low(self, robots: Sequence[Robot], channel: Channel, rows: int, now: Instant) -> bool:
+        """Return whether so many lesser rows would not fit one by one, or leave less than a third of the minute."""
+        allowed = allowed_of(channel, critical=False)
+        meters = [self.meter(robot) for robot in robots]
+        free = sum(max(0, allowed - meter.count(now)) for meter in meters if meter.may_send(allowed, now))
+        return rows > free or 3 * free < allowed * len(robots)
 
     def choose(
         self, robots: Sequence[Robot], channel: Channel, *, critical: bool, now: Instant

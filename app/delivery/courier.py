@@ -1,31 +1,38 @@
-"""The courier: carries one request to an address of the open internet and brings the answer, or says how far it got.
+"""The courier: carries one request to an address within reach and brings the answer, or says how far it got.
 
-A message must never go to a machine of the own network because a name points there: the name is resolved once, private
-addresses are refused, and the connection is made to the resolved address.
+A message must never go to a machine of the own network because a name points there: the name is asked for once, what it
+leads to is judged, and the connection is made to that very address. Who answers must show the name's certificate.
 """
 
 import asyncio
 import contextlib
-import ipaddress
 import logging
 import socket
 import ssl
+from collections.abc import Awaitable, Callable, Sequence
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Any, Final, Literal, Self
 
 import httpx2
 
 from app.delivery.answers import Reply
+from app.delivery.reach import Reach
 from app.delivery.robots import Post
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 8.0
 TOTAL_S: Final = 15.0
-"""From the first byte to the last, however slowly they come."""
+"""From the connection to the last byte, however slowly they come."""
 NAME_S: Final = 3.0
+BODY_S: Final = 1.0
+"""For a body that nothing hangs on."""
 REPLY_BYTES: Final = 64 * 1024
 ADDRESSES: Final = 3
+RETRY_MOST_MS: Final = 3_600_000
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+Leave = Callable[[], Awaitable[None]]
 
 # Both write whole URLs into the log, and a robot's URL is its secret. Set here and not where logging is set up, so that
 # no configuration of somebody else's can let one out.
@@ -49,19 +56,35 @@ class Unheard(Exception):
         self.code = code
 
 
-class PrivateAddress(Exception):
-    """The name leads into a private network, or the address is not HTTPS."""
+async def _go() -> None:
+    return None
+
+
+async def resolved(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a host by the system's resolver. Raises OSError, UnicodeError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(info[4][0]) for info in found]
 
 
 class Courier:
     """Owns the client. A connection for each message: one that was kept may be closed by the other side just as we
     write, and then nobody could tell whether the message arrived."""
 
-    def __init__(self, *, allow_private: bool = False, patience_s: float = READ_S) -> None:
-        self._allow_private = allow_private
+    def __init__(
+        self,
+        *,
+        reach: Reach | None = None,
+        patience_s: float = READ_S,
+        resolve: Resolve = resolved,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        """`trust`: whose certificates count, else the system's."""
+        self._reach = reach or Reach()
+        self._resolve = resolve
         self._client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(patience_s, connect=CONNECT_S),
             limits=httpx2.Limits(max_connections=64, max_keepalive_connections=0),
+            verify=True if trust is None else trust,
             follow_redirects=False,
             trust_env=False,
         )
@@ -78,31 +101,36 @@ class Courier:
         """Close what is open."""
         await self._client.aclose()
 
-    async def carry(self, post: Post) -> Reply:
-        """Return the reply. Raises NotSent, Unheard, PrivateAddress."""
+    async def carry(self, post: Post, leave: Leave = _go) -> Reply:
+        """Return the reply. Raises NotSent, Unheard, OutOfReach.
+
+        `leave` is asked when the connection stands, right before the first byte: what it raises keeps the message here.
+        """
         url = httpx2.URL(post.url)
-        if url.scheme != "https" and not self._allow_private:
-            raise PrivateAddress
-        addresses = await self._resolve(url)
+        self._reach.check(url)
+        addresses = self._reach.of_these(url, await self._addresses(url))[:ADDRESSES]
         for address in addresses[:-1]:
             with contextlib.suppress(NotSent):
-                return await self._send(url, address, post)
-        return await self._send(url, addresses[-1], post)
+                return await self._send(url, address, post, leave)
+        return await self._send(url, addresses[-1], post, leave)
 
-    async def _resolve(self, url: httpx2.URL) -> list[str]:
+    async def _addresses(self, url: httpx2.URL) -> list[str]:
         host, port = url.raw_host.decode(), url.port or (443 if url.scheme == "https" else 80)
         try:
             async with asyncio.timeout(NAME_S):
-                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                return list(dict.fromkeys(await self._resolve(host, port)))
         except (OSError, UnicodeError, TimeoutError):
             raise NotSent("name_not_found") from None
-        addresses = list(dict.fromkeys(str(info[4][0]) for info in found))
-        open_ones = [address for address in addresses if self._allow_private or is_public(address)]
-        if not open_ones:
-            raise PrivateAddress
-        return open_ones[:ADDRESSES]
 
-    async def _send(self, url: httpx2.URL, address: str, post: Post) -> Reply:
+    async def _send(self, url: httpx2.URL, address: str, post: Post, leave: Leave) -> Reply:
+        left = False
+
+        async def trace(step: str, _: dict[str, Any]) -> None:
+            nonlocal left
+            if step == "http11.send_request_headers.started":
+                await leave()
+                left = True
+
         request = self._client.build_request(
             "POST",
             url.copy_with(host=address),
@@ -113,46 +141,23 @@ class Courier:
                 "Content-Type": post.content_type,
                 "User-Agent": "Cueroom",
                 "Accept-Encoding": "identity",  # an answer must not be able to unfold to gigabytes
+                **post.headers,
             },
-            extensions={"sni_hostname": url.raw_host.decode()},
+            extensions={"sni_hostname": url.raw_host.decode(), "trace": trace},
         )
         try:
             async with asyncio.timeout(TOTAL_S):
                 response = await self._client.send(request, stream=True)
                 try:
-                    return Reply(response.status_code, await _body(response), _date(response), _retry_after(response))
+                    body = await (_body_if_it_comes(response) if post.by_status else _body(response))
+                    return Reply(response.status_code, body, _date(response), _retry_after(response))
                 finally:
                     await response.aclose()
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, ssl.SSLError):
-            raise NotSent("not_connected") from None
-        except (httpx2.TimeoutException, TimeoutError):
-            raise Unheard("timed_out") from None
-        except httpx2.HTTPError:
-            raise Unheard("connection_lost") from None
-
-
-def is_public(address: str) -> bool:
-    """Return whether an address belongs to the open internet, also when it is written in another family's form."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            ip = inner
-    if isinstance(ip, ipaddress.IPv6Address) and ip not in _GLOBAL_UNICAST:
-        return False
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOBODYS)
-
-
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-"""All that is given out of IPv6; whatever lies outside leads to the own network or nowhere."""
-_NOBODYS: Final = (
-    ipaddress.IPv4Network("192.0.0.0/24"),  # protocol assignments, some of which Python calls global
-    ipaddress.IPv4Network("192.88.99.0/24"),  # relays that have been given up
-    ipaddress.IPv6Network("3fff::/20"),  # for documentation, newer than this Python
-)
+        except (httpx2.HTTPError, ssl.SSLError, TimeoutError) as fault:
+            if not left:
+                raise NotSent("not_connected") from None
+            silent = isinstance(fault, (httpx2.TimeoutException, TimeoutError))
+            raise Unheard("timed_out" if silent else "connection_lost") from None
 
 
 async def _body(response: httpx2.Response) -> bytes:
@@ -164,13 +169,30 @@ async def _body(response: httpx2.Response) -> bytes:
     return bytes(body[:REPLY_BYTES])
 
 
-def _date(response: httpx2.Response) -> int | None:
+async def _body_if_it_comes(response: httpx2.Response) -> bytes:
+    """The status has said it: a body that breaks off or never ends changes nothing."""
     try:
-        return int(parsedate_to_datetime(response.headers["date"]).timestamp() * 1_000)
-    except (KeyError, ValueError, OverflowError):
-        return None
+        async with asyncio.timeout(BODY_S):
+            return await _body(response)
+    except (httpx2.HTTPError, TimeoutError):
+        return b""
+
+
+def _date(response: httpx2.Response) -> int | None:
+    return _instant(response.headers.get("date", ""))
 
 
 def _retry_after(response: httpx2.Response) -> int:
-    value = response.headers.get("retry-after", "")
-    return min(int(value), 3_600) * 1_000 if value.isascii() and value.isdigit() and len(value) < 6 else 0
+    """Return for how long the other side wants to be left alone: seconds, or an instant by its own clock."""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(int(value[:6]) * 1_000, RETRY_MOST_MS)
+    until, now = _instant(value), _date(response)
+    return min(max(until - now, 0), RETRY_MOST_MS) if until is not None and now is not None else 0
+
+
+def _instant(written: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(written).timestamp() * 1_000)
+    except (ValueError, TypeError, OverflowError):
+        return None

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -35,6 +35,11 @@ def signature(secret: str, at_ms: int) -> str:
 
 class DingTalk:
     """Knows the wire form; keeps nothing."""
+
+    by_id: Final = False
+
+    def ready(self, robot: Robot, names: Sequence[str]) -> None:
+        """Any text may be a secret here."""
 
     def post(self, message: Message, robot: Robot, at_ms: int) -> Post:
         """Return the request, signed when the robot has a secret."""

@@ -6,9 +6,11 @@ from msgspec import Struct
 
 from app.clock import Clock
 from app.delivery.answers import Answer
-from app.delivery.channels import SENDERS, Sender
-from app.delivery.courier import Courier, NotSent, PrivateAddress, Unheard
-from app.delivery.robots import Message, Robot, Unready, environment, redacted, robots_of
+from app.delivery.channels import SENDERS, Sender, receivers
+from app.delivery.courier import Courier, NotSent, Unheard
+from app.delivery.event import test_event
+from app.delivery.reach import OutOfReach, Reach
+from app.delivery.robots import Message, Robot, Unready, environment, redacted
 from app.delivery.words import reason, word
 from app.domain.words import in_language
 from app.domain.workspace import Channel
@@ -26,7 +28,7 @@ async def send_test(
     *,
     clock: Clock,
     language: str,
-    allow_private: bool = False,
+    reach: Reach | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Proof:
     """Send one marked message by each robot of a channel; `language`: of whoever reads the answer.
@@ -37,18 +39,20 @@ async def send_test(
     if sender is None:
         return Proof(False, (reason("no_sender", language, kind=channel.kind),))
     try:
-        robots = robots_of(channel, environment() if environ is None else environ)
+        robots = receivers(channel, environment() if environ is None else environ)
     except Unready as unready:
         return Proof(False, (reason(unready.code, language, name=unready.name),))
-    title = in_language(channel.title, channel.language) or channel.name
+    title, now = in_language(channel.title, channel.language) or channel.name, clock.now()
     message = Message(
         title=word("test_title", channel.language),
         text=word("test_text", channel.language, channel=title),
-        number=str(clock.now()),
+        number=str(now),
         language=channel.language,
         stamps=("test",),
+        id=f"test-{channel.name}-{now}".replace(".", "-"),  # an id holds no full stop: the signature sets it off by one
     )
-    async with Courier(allow_private=allow_private) as courier:
+    message = message.with_event(test_event(message.title, message.text, channel, message.number, now))
+    async with Courier(reach=reach) as courier:
         answers = [await _ask(courier, sender, message, robot, clock, language) for robot in robots]
     lines = tuple(
         f"{name}: {'accepted' if answer.verdict == 'accepted' else answer.verdict}: {answer.words}"
@@ -62,8 +66,8 @@ async def _ask(courier: Courier, sender: Sender, message: Message, robot: Robot,
         reply = await courier.carry(sender.post(message, robot, clock.now()))
     except (NotSent, Unheard) as why:
         return Answer("not_sent" if isinstance(why, NotSent) else "unknown", reason(why.code, language))
-    except PrivateAddress:
-        return Answer("fault", reason("private_address", language))
+    except OutOfReach as why:
+        return Answer("fault", reason(why.code, language))
     answer = sender.judge(reply)
     shown = redacted(answer.words or reply.body[:200].decode(errors="replace"), robot)
     return Answer(answer.verdict, f"HTTP {reply.status} {' '.join(shown.split())}")

@@ -7,7 +7,8 @@ found again when its claim ends; it may have been sent, so it is 未知, and onl
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Callable, Collection, Mapping
+import ssl
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -15,12 +16,13 @@ import structlog
 from sqlalchemy import Connection
 
 from app.clock import Clock
-from app.delivery.courier import READ_S
-from app.delivery.dispatch import Dispatch, Standing
-from app.domain.deliveries import Delivery
+from app.delivery.courier import READ_S, Resolve, resolved
+from app.delivery.dispatch import Dispatch
+from app.delivery.reach import Reach
+from app.domain.deliveries import Delivery, Standing
 from app.domain.workspace import Channel
 from app.errors import ControlRoomError
-from app.instants import SECOND, Instant
+from app.instants import SECOND, Instant, later
 from app.store import deliveries
 from app.store.database import Store
 
@@ -31,6 +33,8 @@ LANES: Final = 4
 """Messages of one channel that may be on their way at once: a platform that hangs holds up its own groups only."""
 HOLD_MS: Final = 45 * SECOND
 """Longer than any try can take, so that a row whose claim has ended has no sender any more."""
+DIGEST_MOST: Final = 20
+"""Rows of one digest: more lines nobody reads, and a platform's body is bounded."""
 LOOK_EVERY_S: Final = 5.0
 """How often an idle pump looks: rows of this process wake it, those of another do not."""
 PAUSE_S: Final = 0.25
@@ -49,13 +53,17 @@ class Pump:
         channel: Callable[[str], Channel | None],
         on_change: Callable[[Delivery], None] = lambda _: None,
         on_standing: Callable[[Standing], None] = lambda _: None,
-        allow_private: bool = False,
+        reach: Reach | None = None,
+        public_url: str = "",
         alone: bool = False,
         environ: Mapping[str, str] | None = None,
         patience_s: float = READ_S,
+        resolve: Resolve = resolved,
+        trust: ssl.SSLContext | None = None,
     ) -> None:
         """`alone`: no other pump works on this database, so what was being sent at start has no sender any more.
 
+        `reach`: where messages may go, else to the open internet alone; `public_url`: for links to the console;
         `environ`: where robots' addresses and secrets are, else the process's own; `patience_s`: for an answer.
         """
         self._store = store
@@ -70,10 +78,15 @@ class Pump:
             channel=channel,
             on_change=on_change,
             on_standing=on_standing,
-            allow_private=allow_private,
+            reach=reach or Reach(),
             environ=environ,
             patience_s=patience_s,
+            public_url=public_url,
+            resolve=resolve,
+            trust=trust,
         )
+        self._turning = asyncio.Lock()
+        self._resigning = False
         self._wake = asyncio.Event()
         self._stopping = False
         self._begun = False
@@ -102,12 +115,27 @@ class Pump:
         self._stopping = True
         self._wake.set()
         await self._wait(grace_s)
+        await self._give_up()
+        await self._dispatch.close()
+
+    async def resign(self) -> None:
+        """Another pump works from now on: take nothing more, let go of what has not left, write down what was on its
+        way, and forget what was sent. The next `turn` begins anew."""
+        self._resigning = True
+        try:
+            async with self._turning:  # one that has claimed already lets go of its rows
+                await self._give_up()
+                self._dispatch.forget()
+                self._begun = False
+        finally:
+            self._resigning = False
+
+    async def _give_up(self) -> None:
         self._dispatch.interrupt()
         await self._wait(GRACE_S)
-        for task in tuple(self._tasks.values()):  # the database is away: these rows stay claimed until it is back
+        for task in set(self._tasks.values()):  # the database is away: these rows stay claimed until it is back
             task.cancel()
         await self._wait(GRACE_S)
-        await self._dispatch.close()
 
     async def settled(self) -> None:
         """Return when nothing is on its way."""
@@ -116,13 +144,17 @@ class Pump:
 
     async def turn(self) -> float:
         """Claim what is due and set it on its way, end what is of no use; return the seconds until the next look."""
+        async with self._turning:
+            return await self._turn()
+
+    async def _turn(self) -> float:
         if not self._begun:
             await self._begin()
         busy = frozenset(channel for channel, lanes in self._lanes.items() if lanes >= LANES)
-        room = AT_ONCE - len(self._tasks)
+        room = AT_ONCE - len(set(self._tasks.values()))
         due = await self._store.read(partial(deliveries.next_due, skip=busy))
         now = self._clock.now()
-        if self._stopping or room <= 0 or due is None:
+        if self._stopping or self._resigning or room <= 0 or due is None:
             return LOOK_EVERY_S
         if due > now:
             return min(LOOK_EVERY_S, (due - now) / 1_000)
@@ -131,9 +163,39 @@ class Pump:
         )
         for row in (*ended, *claimed):
             self._on_change(row)
-        for row in claimed:
-            self._set_out(row)
+        until = later(now, HOLD_MS)
+        for rows in await self._messages(claimed, now):
+            self._set_out(rows, until)
         return 0.0 if claimed or ended else PAUSE_S
+
+    async def _messages(self, claimed: Sequence[Delivery], now: Instant) -> list[list[Delivery]]:
+        """Return which of the claimed rows go together: one by one, unless their channel's minute would not take all
+        that waits for it. What then waits beside them is claimed too."""
+        messages: list[list[Delivery]] = []
+        joined: dict[str, list[Delivery]] = {}
+        for channel in dict.fromkeys(row.channel for row in claimed):
+            rows = [row for row in claimed if row.channel == channel]
+            lesser = [row for row in rows if row.priority > 1]
+            waiting = await self._store.read(partial(deliveries.behind, channel=channel, now=now)) if lesser else 0
+            for row in rows:
+                if not self._dispatch.joins(row, len(lesser) + waiting):
+                    messages.append([row])
+                elif channel in joined:
+                    joined[channel].append(row)
+                else:
+                    joined[channel] = [row]
+                    messages.append(joined[channel])
+        for channel, together in joined.items():
+            together += await self._claim_beside(channel, DIGEST_MOST - len(together), now)
+        return messages
+
+    async def _claim_beside(self, channel: str, most: int, now: Instant) -> list[Delivery]:
+        beside = await self._store.write(
+            partial(deliveries.claim, claimer=self._name, now=now, hold_ms=HOLD_MS, most=most, beside=channel)
+        )
+        for row in beside:
+            self._on_change(row)
+        return beside
 
     def standing(self, channel: Channel) -> Standing:
         """Return how a channel stands now: open, resting after too many, or stopped, and why."""
@@ -150,26 +212,30 @@ class Pump:
         await self._dispatch.begin()
         self._begun = True
 
-    def _set_out(self, row: Delivery) -> None:
-        if row.id in self._tasks:
-            return  # its result could not be written before the claim ended; the new claim is ours too and serves it
-        self._lanes[row.channel] = self._lanes.get(row.channel, 0) + 1
-        task = asyncio.create_task(self._dispatch.deliver(row), name=f"delivery {row.id}")
-        self._tasks[row.id] = task
-        task.add_done_callback(partial(self._came_back, row))
+    def _set_out(self, rows: Sequence[Delivery], until: Instant) -> None:
+        rows = [row for row in rows if row.id not in self._tasks]
+        if not rows:
+            return  # the result could not be written before the claim ended; the new claim is ours too and serves it
+        channel = rows[0].channel
+        self._lanes[channel] = self._lanes.get(channel, 0) + 1
+        task = asyncio.create_task(self._dispatch.deliver(rows, until), name=f"delivery {rows[0].id}")
+        self._tasks.update({row.id: task for row in rows})
+        task.add_done_callback(partial(self._came_back, rows))
 
-    def _came_back(self, row: Delivery, task: asyncio.Task[None]) -> None:
-        del self._tasks[row.id]
-        self._lanes[row.channel] -= 1
-        if not self._lanes[row.channel]:
-            del self._lanes[row.channel]
+    def _came_back(self, rows: Sequence[Delivery], task: asyncio.Task[None]) -> None:
+        channel = rows[0].channel
+        for row in rows:
+            del self._tasks[row.id]
+        self._lanes[channel] -= 1
+        if not self._lanes[channel]:
+            del self._lanes[channel]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("delivery_broke", delivery=row.id, alert=row.alert, error=type(error).__name__)
+            log.error("delivery_broke", delivery=rows[0].id, alert=rows[0].alert, error=type(error).__name__)
         self._wake.set()
 
     async def _wait(self, seconds: float | None) -> None:
         if self._tasks:
-            await asyncio.wait(tuple(self._tasks.values()), timeout=seconds)
+            await asyncio.wait(set(self._tasks.values()), timeout=seconds)
             await asyncio.sleep(0)  # the tasks' callbacks run
 
 

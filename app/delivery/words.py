@@ -22,6 +22,26 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
         "環境變數 {name} 裡不是可用的機器人位址",
         "The variable {name} does not hold a usable address of a robot",
     ),
+    "bad_secret": (
+        "环境变量 {name} 里不是可用的签名密钥（whsec_ 加 24 到 64 字节的 base64）",
+        "環境變數 {name} 裡不是可用的簽章金鑰（whsec_ 加 24 到 64 位元組的 base64）",
+        "The variable {name} does not hold a usable secret (whsec_ and the base64 of 24 to 64 bytes)",
+    ),
+    "not_https": (
+        "外网地址必须用 https，未发送",
+        "外網位址必須用 https，未傳送",
+        "An address of the internet must be https; nothing was sent",
+    ),
+    "odd_port": (
+        "这个端口不能用于发送消息，未发送",
+        "這個連接埠不能用於傳送訊息，未傳送",
+        "Messages are not sent to this port; nothing was sent",
+    ),
+    "odd_address": (
+        "地址写法不可用，未发送",
+        "位址寫法不可用，未傳送",
+        "The address is of no usable form; nothing was sent",
+    ),
     "private_address": (
         "机器人地址指向内网，未发送",
         "機器人位址指向內網，未傳送",
@@ -46,6 +66,39 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
         "The program stopped while sending; it may have arrived",
     ),
     "server_error": ("对方出错（HTTP {status}）", "對方出錯（HTTP {status}）", "The platform failed (HTTP {status})"),
+    "took": ("对方已接收（HTTP {status}）", "對方已接收（HTTP {status}）", "The receiver took it (HTTP {status})"),
+    "refused": ("对方拒收（HTTP {status}）", "對方拒收（HTTP {status}）", "The receiver refused it (HTTP {status})"),
+    "not_allowed": (
+        "对方不认这个地址或签名（HTTP {status}）",
+        "對方不認這個位址或簽章（HTTP {status}）",
+        "The receiver does not know this address or signature (HTTP {status})",
+    ),
+    "gone": (
+        "对方已停止接收（HTTP {status}）",
+        "對方已停止接收（HTTP {status}）",
+        "The receiver takes no more messages (HTTP {status})",
+    ),
+    "too_many": (
+        "对方要求稍后再发（HTTP {status}）",
+        "對方要求稍後再發（HTTP {status}）",
+        "The receiver asks to wait (HTTP {status})",
+    ),
+    "redirect": (
+        "对方要求转到别的地址（HTTP {status}），不跟随",
+        "對方要求轉到別的位址（HTTP {status}），不跟隨",
+        "The receiver points elsewhere (HTTP {status}); that is not followed",
+    ),
+    "no_event": (
+        "这条告警的记录已不在",
+        "這則告警的記錄已不在",
+        "The record of this alert is gone",
+    ),
+    "digest": ("{count} 条消息合为一条", "{count} 則訊息合為一則", "{count} messages in one"),
+    "joined": (
+        "与另外 {others} 条合为一条发送",
+        "與另外 {others} 則合為一則傳送",
+        "sent in one message with {others} others",
+    ),
     "not_an_answer": (
         "回答不是平台的格式（HTTP {status}），中间可能有代理",
         "回答不是平台的格式（HTTP {status}），中間可能有代理",

@@ -31,6 +31,7 @@ Topic = Literal[
     "gaps",  # start_ms -> GapRow
     "guide",  # "line" -> GuideLine
     "deliveries",  # delivery id -> Delivery (the last 50); laid over by the worker from SQL
+    "channels",  # channel -> Standing, of those that rest or are stopped; laid over by the worker from SQL
     "devices",  # device id -> DeviceRow; laid over by the worker
     "health",  # "store" -> HealthRow; laid over by the worker
 ]

@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from app.domain.people import Role
+from app.domain.people import Clearance, Role
 from app.domain.plan import ChannelKind, Feed, MutePlan, QuickPrompt, RoutePlan, SegmentPlan, StreamLine, Target
 from app.domain.words import Words
 
@@ -51,9 +51,10 @@ class Sku(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Channel(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A chat group. Secrets are names of environment variables (`env:NAME` in the file), never values.
+    """A chat group, or a program. Secrets are names of environment variables (`env:NAME` in the file), never values.
 
-    `robots`: the variables that hold the webhook addresses, one a robot; `secrets`: likewise, the signing secrets.
+    `robots`: the variables that hold the webhook addresses, one a robot; `secrets`: likewise, the signing secrets. A
+    webhook has one address, and all secrets are its own. `clearance`: what evidence a webhook is given (DESIGN §4).
     """
 
     name: str
@@ -64,6 +65,7 @@ class Channel(Struct, frozen=True, omit_defaults=True, kw_only=True):
     language: str = "zh-CN"
     per_minute: int = 18
     reserve_critical: int = 6
+    clearance: Clearance = Clearance.OPEN
 
 
 class Person(Struct, frozen=True, omit_defaults=True):

@@ -8,7 +8,7 @@ from app.domain.people import Actor
 from app.domain.plan import SessionPlan
 from app.engine.alerts import Report, Subject
 from app.engine.changes import Changes
-from app.engine.notify import Told, deliveries, repeat_ms
+from app.engine.notify import Told, deliveries, endings, repeat_ms
 from app.engine.state import State
 from app.rules.machine import Transition
 from app.rules.rule import RuleSet
@@ -71,6 +71,8 @@ class Announcer:
         told = self._state.alerts.told.get(alert.id)
         if told is not None and told.due_ms > at:
             self._changes.cancel(alert.id)
+        elif told is not None:
+            self._changes.deliveries(endings(alert, self._plan, self._state.opened.session, at))
         self.review(at)
 
     def repeat(self, alert_id: str, at: int) -> None:

@@ -10,7 +10,7 @@ from app.domain.deliveries import Delivery
 from app.domain.effects import Effects, SessionChange
 from app.domain.prompts import Prompt
 
-OVERLAID: Final = frozenset({"deliveries", "devices", "health"})
+OVERLAID: Final = frozenset({"deliveries", "channels", "devices", "health"})
 """Topics that others lay over the board; the engine knows nothing of them."""
 TOPICS: Final[tuple[Topic, ...]] = tuple(topic for topic in get_args(Topic) if topic not in OVERLAID)
 

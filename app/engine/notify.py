@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from app.domain.alerts import Alert, Severity
-from app.domain.deliveries import Delivery
+from app.domain.deliveries import ENDED, Delivery
 from app.domain.identity import derived_id
 from app.domain.people import Clearance
 from app.domain.plan import REAL, ChannelPlan, RoutePlan, SessionPlan
@@ -51,6 +52,20 @@ def deliveries(alert: Alert, plan: SessionPlan, session: str, at: int, times: in
             channel = channels.get(step.to)
             if channel is not None and alert.severity <= step.min and channel.name not in rows:
                 rows[channel.name] = _row(alert, plan, session, channel, at, due, due + route.useful_ms, times)
+    return list(rows.values())
+
+
+def endings(alert: Alert, plan: SessionPlan, session: str, at: int) -> list[Delivery]:
+    """Return the rows that tell programs of an alert's end. Groups of people are not told: it is on their screens."""
+    rows: dict[str, Delivery] = {}
+    programs = {channel.name: channel for channel in plan.channels if channel.kind == "webhook"}
+    for route in routes_of(alert, plan):
+        for step in route.send:
+            channel = programs.get(step.to)
+            if channel is not None and alert.severity <= step.min and channel.name not in rows:
+                row = _row(alert, plan, session, channel, at, at, at + route.useful_ms, 1)
+                own = derived_id(alert.id, alert.version, channel.name, ENDED)
+                rows[channel.name] = replace(row, id=own, recipient=ENDED)
     return list(rows.values())
 
 

@@ -5,8 +5,11 @@ from functools import partial
 from msgspec import Struct
 
 from app.delivery.proof import send_test
+from app.delivery.reach import Reach
+from app.domain.deliveries import Standing
 from app.operations.answer import Answer
 from app.operations.installation import Installation
+from app.store.deliveries import stand
 from app.store.workspace import channel
 
 
@@ -18,12 +21,12 @@ class ChannelTest(Struct, frozen=True):
 async def try_channel(here: Installation, wanted: ChannelTest) -> Answer:
     """Send by each robot of the channel. Raises NotFound."""
     found = await here.store.read(partial(channel, name=wanted.name))
-    allow_private = here.settings.allow_private_webhooks
-    proof = await send_test(
-        found, clock=here.clock, language=wanted.language, allow_private=allow_private, environ=here.environ
-    )
+    reach = Reach.of(allow_private=here.settings.allow_private_webhooks, allow=here.settings.webhook_allow)
+    proof = await send_test(found, clock=here.clock, language=wanted.language, reach=reach, environ=here.environ)
     data = {"channel": found.name, "passed": proof.passed, "answers": proof.lines}
     if not proof.passed:
         return Answer(errors=proof.lines, code=1, data=data)
+    opened = Standing(found.name, "open")
+    await here.store.write(partial(stand, standing=opened, robots="", now=here.clock.now()))
     here.mended(found)
     return Answer(proof.lines, data=data)

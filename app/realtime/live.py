@@ -1,13 +1,13 @@
 """One session held in memory: its engine, its clock, what it will commit next, and what lies over its boards."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from msgspec.structs import replace
 
 from app.domain.board import DeviceRow, HealthRow
-from app.domain.deliveries import Delivery
+from app.domain.deliveries import ENDED, Delivery, Standing
 from app.domain.effects import Effects
 from app.domain.identity import Fence, Position
 from app.domain.people import Clearance
@@ -18,19 +18,28 @@ from app.instants import Instant
 from app.realtime.hub import Clocked, View
 
 DELIVERIES_SHOWN = 50
-_CONTROL_TOPICS = frozenset({"deliveries", "devices"})
+_CONTROL_TOPICS = frozenset({"deliveries", "channels", "devices"})
 
 
 class Overlay:
-    """Topics that are not the engine's: group messages by their state in SQL, tablets by their sockets, the store."""
+    """Topics that are not the engine's: group messages by their state in SQL, channels that send nothing now, tablets
+    by their sockets, the store."""
 
-    def __init__(self, deliveries: Iterable[Delivery] = ()) -> None:
+    def __init__(
+        self,
+        deliveries: Iterable[Delivery] = (),
+        channels: Collection[str] = (),
+        standings: Iterable[Standing] = (),
+    ) -> None:
+        """`channels`: those of the session's plan; how others stand is not its people's concern."""
+        self._channels = frozenset(channels)
         self._topics: dict[str, dict[str, Any]] = {
             "deliveries": {row.id: row for row in deliveries},
+            "channels": {row.channel: row for row in standings if row.channel in self._channels},
             "devices": {},
             "health": {"store": HealthRow()},
         }
-        self.versions: dict[str, int] = {"deliveries": 1, "devices": 1, "health": 1}
+        self.versions: dict[str, int] = dict.fromkeys(self._topics, 1)
 
     def topic(self, name: str, view: View) -> Mapping[str, Any]:
         """The topic as this audience may see it."""
@@ -60,8 +69,17 @@ class Overlay:
         that cancels."""
         for row in list(self._topics["deliveries"].values()):
             version = alerts.get(row.alert, 0)
-            if row.state == "waiting" and (version is None or row.change < version):
+            if row.state == "waiting" and row.recipient != ENDED and (version is None or row.change < version):
                 self.put("deliveries", row.id, replace(row, state="cancelled", settled_ms=at))
+
+    def standing(self, row: Standing) -> None:
+        """Show how a channel stands; one that is open needs no word."""
+        if row.channel not in self._channels:
+            return
+        if row.state != "open":
+            self.put("channels", row.channel, row)
+        elif self._topics["channels"].pop(row.channel, None) is not None:
+            self.versions["channels"] += 1
 
     def device(self, row: DeviceRow) -> None:
         self.put("devices", row.id, row)

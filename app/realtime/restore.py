@@ -13,8 +13,8 @@ import structlog
 from sqlalchemy import Connection
 
 from app.domain.alerts import Alert
-from app.domain.deliveries import Delivery
-from app.domain.plan import decode_plan
+from app.domain.deliveries import Delivery, Standing
+from app.domain.plan import SessionPlan, decode_plan
 from app.domain.prompts import Prompt
 from app.domain.records import Chunk, Opened
 from app.engine.engine import Engine
@@ -57,6 +57,7 @@ class _Stored:
     alerts: list[Alert]
     prompts: list[Prompt]
     deliveries: list[Delivery]
+    standings: list[Standing]
 
 
 class Restorer:
@@ -89,7 +90,8 @@ class Restorer:
     async def _restored(self, session_id: str) -> Live:
         row = await self._store.write(lambda conn: _take(conn, session_id))
         stored = await self._store.read(lambda conn: _read(conn, row))
-        engine = self._engine(row, stored)
+        plan = decode_plan(stored.plan)
+        engine = self._engine(row, stored, plan)
         loop = asyncio.get_running_loop()
         while engine.position < row.position:
             page = await self._store.read(partial(_page, session_no=row.session_no, after=engine.position))
@@ -112,12 +114,11 @@ class Restorer:
             fence=row.fence,
             engine=engine,
             clock=row.clock,
-            overlay=Overlay(stored.deliveries),
+            overlay=Overlay(stored.deliveries, [channel.name for channel in plan.channels], stored.standings),
             room_ids=row.rooms,
         )
 
-    def _engine(self, row: SessionRow, stored: _Stored) -> Engine:
-        plan = decode_plan(stored.plan)
+    def _engine(self, row: SessionRow, stored: _Stored, plan: SessionPlan) -> Engine:
         rules = self._rules(stored.rules)
         matcher = self._matcher(stored.lexicon, tuple(sorted({sku.name for sku in plan.skus})))
         if stored.checkpoint is not None:
@@ -161,4 +162,5 @@ def _read(conn: Connection, row: SessionRow) -> _Stored:
         alerts=alerts.of_session(conn, row.session_no),
         prompts=prompts.of_session(conn, row.session_no),
         deliveries=deliveries.of_session(conn, row.session_no, most=DELIVERIES_SHOWN),
+        standings=[standing for standing, _ in deliveries.standings(conn).values()],
     )

@@ -6,10 +6,13 @@ A row can be claimed only when its session is of kind live: that is a condition 
 from collections.abc import Collection, Sequence
 from typing import Any, Final, Literal
 
+import msgspec
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, or_, select, text, update
+from msgspec.structs import asdict
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, insert, or_, select, text, update
 
-from app.domain.deliveries import Delivery, DeliveryState
+from app.domain.alerts import Alert
+from app.domain.deliveries import ENDED, Delivery, DeliveryState, Standing
 from app.instants import Instant
 from app.store import tables
 from app.store.statements import Row
@@ -17,6 +20,7 @@ from app.store.tables.outbox import OPEN_DELIVERY
 
 Result = Literal["accepted", "failed", "unknown", "retry", "throttled"]
 _FIELDS: Final = tuple(Delivery.__struct_fields__)
+_alert = msgspec.json.Decoder(Alert)
 
 
 class Attempt(Struct, frozen=True):
@@ -88,11 +92,19 @@ def attempts(conn: Connection, delivery_id: str) -> list[Attempt]:
 
 
 def claim(
-    conn: Connection, claimer: str, now: Instant, *, hold_ms: int, most: int, skip: Collection[str] = ()
+    conn: Connection,
+    claimer: str,
+    now: Instant,
+    *,
+    hold_ms: int,
+    most: int,
+    skip: Collection[str] = (),
+    beside: str | None = None,
 ) -> list[Delivery]:
     """Take up to `most` due rows for one pump until `now + hold_ms`, most urgent first; others get other rows.
 
-    `skip`: channels that have no hand free; their rows stay where they are.
+    `skip`: channels that have no hand free; their rows stay where they are. `beside`: only what may be joined into one
+    message of this channel: rows below P1 that were never tried without an answer.
 
     A row whose claimer has gone without a word is taken over once and comes with `retried_ambiguous`: it may have
     been sent, so the message must say 重发. Its second such claimer leaves it to `expire`.
@@ -102,6 +114,8 @@ def claim(
         and_(table.c.state == "waiting", table.c.next_ms <= now),
         and_(table.c.state == "sending", table.c.claim_until_ms <= now, table.c.retried_ambiguous.is_(False)),
     )
+    if beside is not None:
+        due = and_(due, _joinable(beside))
     chosen = (
         select(table.c.id)
         .where(text(OPEN_DELIVERY), due, table.c.useful_until_ms > now, _of_a_real_session(), _not_of(skip))
@@ -124,6 +138,14 @@ def claim(
     )
     rows = [_delivery(row) for row in conn.execute(taken).mappings()]
     return sorted(rows, key=lambda row: (row.priority, row.due_ms, row.id))
+
+
+def behind(conn: Connection, channel: str, now: Instant) -> int:
+    """Return how many due rows of a channel might still be joined to one that is about to be sent."""
+    table = tables.deliveries
+    due = and_(table.c.next_ms <= now, table.c.useful_until_ms > now)
+    query = select(func.count()).where(text(OPEN_DELIVERY), due, _joinable(channel), _of_a_real_session())
+    return int(conn.scalar(query.select_from(table)) or 0)
 
 
 def settle(
@@ -155,14 +177,16 @@ def release(conn: Connection, claimed: Delivery, claimer: str, next_ms: Instant)
     return _let_go(conn, claimed, claimer, state="waiting", next_ms=next_ms, attempts=tables.deliveries.c.attempts - 1)
 
 
-def is_wanted(conn: Connection, claimed: Delivery, claimer: str) -> bool | None:
-    """The last look before a claimed row is sent: False when its alert was acknowledged or ended since it was planned,
-    as a waiting row would have been cancelled for; None when the claim was lost."""
+def wanted(conn: Connection, claimed: Sequence[Delivery], claimer: str, now: Instant) -> dict[str, bool]:
+    """The last look before claimed rows are sent: id -> False when its alert was acknowledged or ended since it was
+    planned, as a waiting row would have been cancelled for. A row whose claim was lost or has ended is not in it."""
     alerts, table = tables.alerts, tables.deliveries
-    since = or_(alerts.c.acked_ms >= claimed.planned_ms, alerts.c.ended_ms >= claimed.planned_ms)
-    over = exists().where(alerts.c.id == claimed.alert, alerts.c.version > claimed.change, since)
-    wanted = conn.scalar(select(~over).select_from(table).where(table.c.id == claimed.id, *_held_by(claimer)))
-    return None if wanted is None else bool(wanted)
+    since = or_(alerts.c.acked_ms >= table.c.planned_ms, alerts.c.ended_ms >= table.c.planned_ms)
+    over = exists().where(alerts.c.id == table.c.alert, alerts.c.version > table.c.change, since)
+    ids = [row.id for row in claimed]
+    query = select(table.c.id, or_(~over, table.c.recipient == ENDED).label("wanted"))
+    held = query.where(table.c.id.in_(ids), *_held_by(claimer), table.c.claim_until_ms > now)
+    return {row.id: bool(row.wanted) for row in conn.execute(held)}
 
 
 def cancel(conn: Connection, claimed: Delivery, claimer: str, now: Instant) -> Delivery | None:
@@ -175,6 +199,42 @@ def abandon(conn: Connection, claimer: str, now: Instant) -> None:
     table = tables.deliveries
     others = update(table).where(text(OPEN_DELIVERY), table.c.state == "sending", table.c.claimed_by != claimer)
     conn.execute(others.values(claim_until_ms=now))
+
+
+def story(conn: Connection, row: Delivery) -> tuple[bytes, Alert, bool] | None:
+    """Return the plan of a row's session, its alert as it was then, and whether the channel hears of it for the first
+    time; None when retention has taken one of them."""
+    changes, table, sessions = tables.alert_changes, tables.deliveries, tables.sessions
+    newer = changes.c.version >= row.change  # of several versions of one commit the last alone is kept
+    then = select(changes.c.body).where(changes.c.alert == row.alert, newer).order_by(changes.c.version).limit(1)
+    of_plan = sessions.join(tables.contents, tables.contents.c.hash == sessions.c.plan)
+    plan = select(tables.contents.c.body).select_from(of_plan).where(sessions.c.id == row.session)
+    earlier = or_(table.c.planned_ms < row.planned_ms, table.c.change < row.change)
+    told = exists().where(table.c.alert == row.alert, table.c.channel == row.channel, table.c.id != row.id, earlier)
+    alert, body = conn.scalar(then), conn.scalar(plan)
+    if alert is None or body is None:
+        return None
+    return bytes(body), _alert.decode(alert), not conn.scalar(select(told))
+
+
+def stand(conn: Connection, standing: Standing, robots: str, now: Instant) -> None:
+    """Write down how a channel stands; one that is open has no row. `robots`: a hash of the addresses it is about."""
+    table = tables.channel_standings
+    conn.execute(delete(table).where(table.c.channel == standing.channel))
+    if standing.state != "open":
+        conn.execute(insert(table).values(robots=robots, at_ms=now, **asdict(standing)))
+
+
+def standings(conn: Connection, channel: str | None = None) -> dict[str, tuple[Standing, str]]:
+    """Return how the channels stand that are not open, each with the hash of its addresses; `channel`: of one alone."""
+    table = tables.channel_standings
+    query = select(table).order_by(table.c.channel)
+    if channel is not None:
+        query = query.where(table.c.channel == channel)
+    return {
+        row.channel: (Standing(row.channel, row.state, row.title, row.why, row.until_ms), row.robots)
+        for row in conn.execute(query)
+    }
 
 
 def tried_since(conn: Connection, since: Instant) -> dict[str, list[Instant]]:
@@ -248,6 +308,16 @@ def _of_a_real_session() -> ColumnElement[bool]:
 
 def _not_of(channels: Collection[str]) -> ColumnElement[bool]:
     return tables.deliveries.c.channel.not_in(sorted(channels))
+
+
+def _joinable(channel: str) -> ColumnElement[bool]:
+    table = tables.deliveries
+    return and_(
+        table.c.channel == channel,
+        table.c.priority > 1,
+        table.c.state == "waiting",
+        table.c.retried_ambiguous.is_(False),
+    )
 
 
 def _held_by(claimer: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select, update
 
 from app.domain.alerts import Alert
 from app.domain.commands import Outcome
+from app.domain.deliveries import ENDED
 from app.domain.effects import Effects, SessionChange
 from app.domain.identity import Fence, Position
 from app.domain.prompts import Prompt
@@ -174,7 +175,7 @@ def _cancel(conn: Connection, commit: SessionCommit) -> None:
     table = tables.deliveries
     for alert in dict.fromkeys(commit.effects.cancels):
         state = commit.effects.alerts.get(alert)
-        waiting = update(table).where(table.c.alert == alert, table.c.state == "waiting")
+        waiting = update(table).where(table.c.alert == alert, table.c.state == "waiting", table.c.recipient != ENDED)
         if state is not None:
             waiting = waiting.where(table.c.change < state.version)
         conn.execute(waiting.values(state="cancelled", settled_ms=commit.wall_ms))

@@ -138,6 +138,14 @@ export interface Prompt {
   receipts?: readonly PromptReceipt[]
 }
 
+export interface Standing {
+  channel: string
+  state: 'open' | 'resting' | 'stopped'
+  title?: string
+  why?: string
+  until_ms?: number
+}
+
 export interface Delivery {
   id: string
   session: string
@@ -397,6 +405,7 @@ export interface TopicValues {
   gaps: GapRow
   guide: GuideLine
   deliveries: Delivery
+  channels: Standing
   devices: DeviceRow
   health: HealthRow
 }

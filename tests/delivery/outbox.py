@@ -6,9 +6,10 @@ from functools import partial
 from msgspec.structs import replace
 
 from app.clock import ManualClock
-from app.delivery.dispatch import Dispatch, Standing
+from app.delivery.dispatch import Dispatch
 from app.delivery.pump import HOLD_MS, Pump
-from app.domain.deliveries import Delivery
+from app.delivery.reach import Reach
+from app.domain.deliveries import Delivery, Standing
 from app.domain.effects import Effects
 from app.domain.identity import derived_id
 from app.domain.plan import SessionKind
@@ -21,6 +22,7 @@ from tests.delivery.chat import SECRET, Chat
 from tests.store import samples
 
 NOW = samples.NOW
+HOME = Reach(allow_private=True)
 GROUP = Channel(name="group", kind="dingtalk", title={"zh-CN": "货盘群"}, robots=("URL",), secrets=("SECRET",))
 
 
@@ -56,14 +58,14 @@ class Outbox:
         for dispatch in self.dispatches:
             await dispatch.close()
 
-    def pump(self, *, alone: bool = False, allow_private: bool = True, patience_s: float = 5.0) -> Pump:
+    def pump(self, *, alone: bool = False, reach: Reach = HOME, patience_s: float = 5.0) -> Pump:
         made = Pump(
             store=self.store,
             clock=self.clock,
             channel=self.channels.get,
             on_change=self.told.append,
             on_standing=self.standings.append,
-            allow_private=allow_private,
+            reach=reach,
             alone=alone,
             environ=self.environ,
             patience_s=patience_s,
@@ -80,7 +82,7 @@ class Outbox:
             channel=self.channels.get,
             on_change=self.told.append,
             on_standing=self.standings.append,
-            allow_private=True,
+            reach=HOME,
             environ=self.environ,
             patience_s=5.0,
         )

@@ -99,9 +99,9 @@ def test_while_one_robot_rests_the_other_works() -> None:
 
 def test_a_channel_is_stopped_when_all_its_robots_are() -> None:
     budgets = Budgets()
-    budgets.meter(ONE).stop(NOW, "300005 token is not exist")
+    budgets.meter(ONE).stop(later(NOW, 300_000), "300005 token is not exist")
     assert budgets.choose([ONE, TWO], GROUP, critical=True, now=NOW) == TWO
-    budgets.meter(TWO).stop(NOW, "x")
+    budgets.meter(TWO).stop(later(NOW, 300_000), "x")
     assert budgets.choose([ONE, TWO], GROUP, critical=True, now=NOW) == Stopped("300005 token is not exist")
 
 

@@ -5,11 +5,12 @@ import socket
 import pytest
 
 from app.clock import ManualClock
-from app.delivery.courier import Courier, NotSent, PrivateAddress, is_public
+from app.delivery.courier import Courier, NotSent
 from app.delivery.proof import send_test
+from app.delivery.reach import OutOfReach, Reach, is_public
 from app.delivery.robots import Post, Robot, missing_variables, redacted, robots_of
 from tests.delivery.chat import SECRET, TOKEN, Answer, Chat, running_chat
-from tests.delivery.outbox import GROUP, NOW, Outbox, pump_out
+from tests.delivery.outbox import GROUP, HOME, NOW, Outbox, pump_out
 
 
 @pytest.mark.parametrize(
@@ -64,19 +65,19 @@ def test_addresses_of_the_open_internet_are_recognised(address: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]"])
 async def test_a_name_that_leads_home_is_refused_before_anything_is_sent(host: str, chat: Chat) -> None:
     async with Courier() as courier:
-        with pytest.raises(PrivateAddress):
+        with pytest.raises(OutOfReach):
             await courier.carry(Post(f"https://{host}:{chat.port}/robot/send", {}, b"{}"))
     assert chat.received == []
 
 
 async def test_an_address_without_tls_is_refused() -> None:
     async with Courier() as courier:
-        with pytest.raises(PrivateAddress):
+        with pytest.raises(OutOfReach):
             await courier.carry(Post("http://8.8.8.8/robot/send", {}, b"{}"))
 
 
 async def test_a_certificate_that_is_not_trusted_is_no_connection() -> None:
-    async with running_chat(untrusted=True) as chat, Courier(allow_private=True) as courier:
+    async with running_chat(untrusted=True) as chat, Courier(reach=HOME) as courier:
         with pytest.raises(NotSent) as refused:
             await courier.carry(Post(f"https://127.0.0.1:{chat.port}/robot/send", {}, b"{}"))
     assert refused.value.code == "not_connected"
@@ -105,7 +106,7 @@ async def test_proxies_of_the_environment_are_not_used(
 
 async def test_a_private_address_stops_the_channel_in_words(outbox: Outbox, chat: Chat) -> None:
     (row,) = await outbox.plan()
-    await pump_out(outbox.pump(allow_private=False))
+    await pump_out(outbox.pump(reach=Reach()))
     assert (await outbox.row(row)).answer.startswith("private_address: ")
     assert outbox.standings[-1].state == "stopped"
     assert chat.received == []
@@ -136,7 +137,7 @@ def test_variables_that_are_not_set_are_named() -> None:
 
 async def test_a_test_message_is_marked_and_tells_the_platforms_answer(chat: Chat) -> None:
     environ = {"URL": chat.url, "SECRET": SECRET}
-    proof = await send_test(GROUP, clock=ManualClock(NOW), language="zh-CN", allow_private=True, environ=environ)
+    proof = await send_test(GROUP, clock=ManualClock(NOW), language="zh-CN", reach=HOME, environ=environ)
     assert (proof.passed, proof.lines) == (True, ("URL: accepted: HTTP 200 0 ok",))
     (one,) = chat.received
     assert one.signed
@@ -147,7 +148,7 @@ async def test_a_test_message_is_marked_and_tells_the_platforms_answer(chat: Cha
 async def test_a_test_message_that_fails_shows_what_came_without_secrets(chat: Chat) -> None:
     environ = {"URL": chat.url, "SECRET": SECRET}
     chat.script.append(Answer(f"<html>{TOKEN} {SECRET}</html>"))
-    proof = await send_test(GROUP, clock=ManualClock(NOW), language="zh-CN", allow_private=True, environ=environ)
+    proof = await send_test(GROUP, clock=ManualClock(NOW), language="zh-CN", reach=HOME, environ=environ)
     assert (proof.passed, proof.lines) == (False, ("URL: garbled: HTTP 200 <html>… …</html>",))
     refused = await send_test(GROUP, clock=ManualClock(NOW), language="zh-CN", environ=environ)
     assert not refused.passed

@@ -1,6 +1,7 @@
 """Promises: every message gets an honest state, whatever the platform answers, and a drill's never leaves."""
 
 import logging
+import socket
 from functools import partial
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, update
 
 from app.delivery.pump import HOLD_MS
 from app.domain.plan import SessionKind
+from app.instants import later
 from app.store import tables
 from tests.delivery.chat import BAD_SIGN, BROKEN, HANG, HTML, RESET, SECRET, TOKEN, TOO_MANY, Answer, Chat
 from tests.delivery.outbox import NOW, Outbox, pump_out
@@ -198,12 +200,14 @@ async def test_a_lesser_message_nobody_answered_for_is_unknown_at_once(outbox: O
 async def test_a_message_that_never_left_is_tried_with_growing_pauses_until_it_is_of_no_use(
     outbox: Outbox, chat: Chat
 ) -> None:
-    outbox.environ["URL"] = f"http://127.0.0.1:1/robot/send?access_token={TOKEN}"  # nobody listens there
     (row,) = await outbox.plan(severity="P2", useful_until_ms=NOW + 100_000)
     pump = outbox.pump()
-    for _ in range(101):
-        await pump_out(pump)
-        outbox.clock.advance(1_000)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # and nobody listens there
+        outbox.environ["URL"] = f"http://127.0.0.1:{deaf.getsockname()[1]}/robot/send?access_token={TOKEN}"
+        for _ in range(101):
+            await pump_out(pump)
+            outbox.clock.advance(1_000)
     assert (await outbox.row(row)).state == "expired"
     at = [attempt.at_ms - NOW for attempt in await outbox.attempts(row)]
     pauses = [late - early for early, late in pairwise(at)]
@@ -254,7 +258,7 @@ async def test_an_acknowledgement_between_claim_and_sending_is_seen(any_outbox: 
     (row,) = await any_outbox.plan()
     (claimed,) = await any_outbox.claim("me")
     await any_outbox.acknowledge(row)
-    await any_outbox.dispatch("me").deliver(claimed)
+    await any_outbox.dispatch("me").deliver([claimed], later(NOW, HOLD_MS))
     assert any_outbox.states(row) == ["cancelled"]
     assert chat.received == []
 
@@ -264,9 +268,9 @@ async def test_a_row_that_was_claimed_by_another_meanwhile_is_left_to_that_one(o
     (claimed,) = await outbox.claim("slow")
     outbox.clock.advance(HOLD_MS)
     (taken,) = await outbox.claim("quick")
-    await outbox.dispatch("slow").deliver(claimed)
+    await outbox.dispatch("slow").deliver([claimed], later(NOW, HOLD_MS))
     assert chat.received == []
-    await outbox.dispatch("quick").deliver(taken)
+    await outbox.dispatch("quick").deliver([taken], later(NOW, 2 * HOLD_MS))
     assert (await outbox.row(taken)).state == "accepted"
 
 

@@ -19,11 +19,11 @@ PUMP = """
 import asyncio, sys
 from app.delivery.pump import Pump
 from app.store.database import Store
-from tests.delivery.outbox import GROUP, ManualClock, NOW
+from tests.delivery.outbox import GROUP, HOME, ManualClock, NOW
 
 async def main():
     store = await Store.open(sys.argv[1])
-    pump = Pump(store=store, clock=ManualClock(NOW), channel={"group": GROUP}.get, allow_private=True)
+    pump = Pump(store=store, clock=ManualClock(NOW), channel={"group": GROUP}.get, reach=HOME)
     await pump.run()
 
 asyncio.run(main())

@@ -16,7 +16,7 @@ from app.store.tables.access import (
     tokens,
 )
 from app.store.tables.base import metadata
-from app.store.tables.outbox import deliveries, delivery_attempts
+from app.store.tables.outbox import channel_standings, deliveries, delivery_attempts
 from app.store.tables.sessions import contents, counters, session_rooms, sessions
 from app.store.tables.steps import (
     alert_changes,
@@ -48,6 +48,7 @@ __all__ = [
     "alerts",
     "audit",
     "brands",
+    "channel_standings",
     "channels",
     "checkpoints",
     "chunks",

@@ -55,3 +55,16 @@ delivery_attempts = Table(
     text_column("answer"),
     number_column("took_ms"),
 )
+
+channel_standings = Table(
+    "channel_standings",
+    metadata,
+    text_column("channel", primary_key=True),
+    text_column("state"),
+    text_column("title"),
+    text_column("why"),
+    number_column("until_ms"),
+    text_column("robots"),
+    number_column("at_ms"),
+)
+"""Channels that rest or are stopped; one that is open has no row. `robots`: a hash of the addresses it is about."""
