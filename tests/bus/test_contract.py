@@ -1,6 +1,7 @@
 """Promises of the four ports, kept by both implementations alike."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -176,6 +177,77 @@ async def test_settling_twice_keeps_the_first_answer(session_log: SessionLog) ->
     await session_log.settle(waiting, Committed(9, 9))
     assert await session_log.committed(ticket, SOON_MS) == Committed(2, 2)
     await session_log.append("a", entry("fills", ROOM))  # its room was given back once
+
+
+async def test_many_are_settled_at_once_some_committed_and_some_refused(session_log: SessionLog) -> None:
+    tickets = await session_log.append_all([(f"s{n % 7}", entry(f"n{n}")) for n in range(50)])
+    taken = {names([waiting])[0]: waiting for waiting in await take_all(session_log, 50)}
+    assert set(await session_log.waiting()) == {f"s{n}" for n in range(7)}
+    results = [Committed(n, n) if n % 2 else StaleExpectation(f"no {n}") for n in range(50)]
+    await session_log.settle_all([(taken[f"n{n}"], result) for n, result in enumerate(results)])
+    for ticket, result in zip(tickets, results, strict=True):
+        if isinstance(result, Committed):
+            assert await session_log.committed(ticket, SOON_MS) == result
+        else:
+            with pytest.raises(StaleExpectation, match=result.detail):
+                await session_log.committed(ticket, SOON_MS)
+    assert not await session_log.waiting()
+    await session_log.settle_all([])
+
+
+async def test_what_waits_of_a_session_that_was_let_go_of_is_taken_again_in_order(session_log: SessionLog) -> None:
+    for n in range(6):
+        await session_log.append("a", entry(f"n{n}"))
+    taken = (await session_log.take(["a"], 4, SOON_MS))["a"]
+    assert names(taken) == ["n0", "n1", "n2", "n3"]
+    await session_log.settle(taken[0], Committed(2, 2))
+    session_log.let_go("a")
+    await session_log.settle(taken[2], Committed(3, 3))  # the commit was under way
+    again = (await session_log.take({"a"}, 1_000, SOON_MS))["a"]
+    assert names(again) == ["n1", "n3", "n4", "n5"]
+    await session_log.settle_all([(one, Committed(4, 4)) for one in again])
+    assert not await session_log.waiting()
+    await session_log.append("a", entry("fills", ROOM))  # its room was given back once
+
+
+async def test_letting_go_of_a_session_that_has_nothing_changes_nothing(session_log: SessionLog) -> None:
+    session_log.let_go("a")
+    await session_log.append("a", entry("x"))
+    assert names((await session_log.take(None, 10, SOON_MS))["a"]) == ["x"]
+
+
+async def test_an_owner_gets_what_waits_in_a_session_that_becomes_its_own(session_log: SessionLog) -> None:
+    await session_log.append("b", entry("waits"))
+    mine = {"a": 1}
+    assert await session_log.take(mine.keys(), 10, NOT_MS) == {}
+    taking = asyncio.create_task(session_log.take(mine.keys(), 10, SOON_MS))
+    await asyncio.sleep(0.02)
+    mine["b"] = 1
+    async with asyncio.timeout(1):
+        assert names((await taking)["b"]) == ["waits"]
+    del mine["b"]
+    await session_log.append_all([("b", entry("not mine")), ("a", entry("mine"))])
+    assert list(await session_log.take(mine.keys(), 10, SOON_MS)) == ["a"]
+
+
+async def test_a_take_that_is_cancelled_loses_nothing(session_log: SessionLog) -> None:
+    for n in range(40):
+        taking = asyncio.create_task(session_log.take(None, 2, SOON_MS))
+        for _ in range(n % 5):
+            await asyncio.sleep(0)
+        await session_log.append(f"s{n % 3}", entry(f"n{n}"))
+        await asyncio.sleep(0.0005 * (n % 7))
+        if taking.cancel():
+            with contextlib.suppress(asyncio.CancelledError):
+                await taking
+        if not taking.cancelled():
+            for waiting in taking.result().values():
+                for one in waiting:
+                    await session_log.settle(one, Committed(2, 2))
+    while await session_log.waiting():
+        taken = await session_log.take(None, 1_000, SOON_MS)
+        assert taken
+        await session_log.settle_all([(one, Committed(2, 2)) for waiting in taken.values() for one in waiting])
 
 
 # The frame log.

@@ -16,6 +16,8 @@ WAITING_EVENTS: Final = 100_000
 WAITING_IN_ALL: Final = 400_000
 WAITING_BYTES: Final = 128 * 1024 * 1024
 """As they came in; decoded they take about four times as much."""
+LOOK_S: Final = 0.05
+"""How often an owner that waits looks whether it was given a session in which something waits already."""
 
 
 class MemorySessionLog:
@@ -30,12 +32,12 @@ class MemorySessionLog:
     ) -> None:
         self._most, self._most_in_all, self._most_bytes = waiting_events, waiting_in_all, waiting_bytes
         self._queues: dict[str, deque[tuple[int, Waiting]]] = {}
+        self._taken: dict[str, dict[str, Waiting]] = {}  # token -> what was taken and not settled, in order
         self._unsettled: dict[str, int] = {}  # events a session, taken ones too: they are still owed an answer
-        self._taken: dict[str, dict[str, Waiting]] = {}  # by token, in the order of taking; not settled yet
         self._in_all = 0
         self._bytes = 0
         self._count = 0
-        self._takers: list[tuple[Collection[str] | None, asyncio.Future[None]]] = []
+        self._takers: dict[asyncio.Future[None], Collection[str] | None] = {}
 
     async def append(self, session: str, entry: Entry) -> Ticket:
         size = size_of(entry.body)
@@ -77,7 +79,7 @@ class MemorySessionLog:
         return ticket
 
     def _wake(self, session: str) -> None:
-        for sessions, taker in self._takers:
+        for taker, sessions in self._takers.items():
             if not taker.done() and (sessions is None or session in sessions):
                 taker.set_result(None)
 
@@ -89,18 +91,18 @@ class MemorySessionLog:
     async def take(
         self, sessions: Collection[str] | None, most: int, within_ms: int
     ) -> Mapping[str, Sequence[Waiting]]:
-        if not (taken := self._take(sessions, most)):
-            taker: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            waits = (sessions, taker)
-            self._takers.append(waits)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_ms / 1000
+        while not (taken := self._take(sessions, most)) and (left_s := until - loop.time()) > 0:
+            taker: asyncio.Future[None] = loop.create_future()
+            self._takers[taker] = sessions
             try:
-                async with asyncio.timeout(within_ms / 1000):
+                async with asyncio.timeout(left_s if sessions is None else min(left_s, LOOK_S)):
                     await taker
             except TimeoutError:
-                pass  # nothing came
+                pass  # nothing came; but the sessions may be others by now
             finally:
-                self._takers = [each for each in self._takers if each is not waits]
-            taken = self._take(sessions, most)
+                del self._takers[taker]
         return taken
 
     def _take(self, sessions: Collection[str] | None, most: int) -> Mapping[str, Sequence[Waiting]]:
@@ -109,43 +111,53 @@ class MemorySessionLog:
         names = [name for name in self._queues if sessions is None or name in sessions]
         taken = take_turns(self._queues, names, most)
         for session, entries in taken.items():
-            held = self._taken.setdefault(session, {})
-            for waiting in entries:
-                held[waiting.ticket.token] = waiting
+            self._taken.setdefault(session, {}).update((waiting.ticket.token, waiting) for waiting in entries)
         return taken
 
     async def settle(self, waiting: Waiting, result: Committed | ControlRoomError) -> None:
+        self._settle(waiting, result)
+
+    async def settle_all(self, results: Sequence[tuple[Waiting, Committed | ControlRoomError]]) -> None:
+        for waiting, result in results:
+            self._settle(waiting, result)
+
+    def _settle(self, waiting: Waiting, result: Committed | ControlRoomError) -> None:
         slip = waiting.ticket
         assert isinstance(slip, Slip), "only what was taken from this log can be settled in it"
         if slip.result is not None:
             return
-        if held := self._taken.get(slip.session):
-            held.pop(slip.token, None)
-            if not held:
-                del self._taken[slip.session]
+        session = slip.session
+        if (taken := self._taken.get(session)) is None or taken.pop(slip.token, None) is None:
+            self._unqueue(slip)
+        elif not taken:
+            del self._taken[session]
         self._in_all -= slip.size
         self._bytes -= slip.weight
-        left = self._unsettled[slip.session] - slip.size
+        left = self._unsettled[session] - slip.size
         if left:
-            self._unsettled[slip.session] = left
+            self._unsettled[session] = left
         else:
-            del self._unsettled[slip.session]
+            del self._unsettled[session]
         slip.answer(result)
 
-    async def settle_all(self, results: Sequence[tuple[Waiting, Committed | ControlRoomError]]) -> None:
-        for waiting, result in results:
-            await self.settle(waiting, result)
+    def _unqueue(self, slip: Slip) -> None:
+        """Settled by an owner that had let go of it: nobody else may read it now."""
+        kept = deque(one for one in self._queues.pop(slip.session, ()) if one[1].ticket is not slip)
+        if kept:
+            self._queues[slip.session] = kept
 
     async def waiting(self) -> Collection[str]:
-        return self._unsettled.keys()
+        return set(self._unsettled)
 
     def let_go(self, session: str) -> None:
-        held = self._taken.pop(session, None)
-        if held is None:
-            return
-        queue = self._queues.setdefault(session, deque())
-        for waiting in reversed(held.values()):
-            slip = waiting.ticket
-            assert isinstance(slip, Slip)
-            queue.appendleft((slip.size, waiting))
-        self._wake(session)
+        taken = self._taken.pop(session, None)
+        if taken:
+            again = [(_size(one), one) for one in taken.values()]
+            self._queues[session] = deque((*again, *self._queues.get(session, ())))
+            self._wake(session)
+
+
+def _size(waiting: Waiting) -> int:
+    slip = waiting.ticket
+    assert isinstance(slip, Slip)
+    return slip.size

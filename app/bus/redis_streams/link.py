@@ -13,8 +13,15 @@ from redis.maint_notifications import MaintNotificationsConfig
 from app.errors import Unavailable
 
 BLOCK_MS: Final = 2_000
-"""Longest wait in one command; below the 5 s after which the client takes a silent server for a dead one."""
-POOL_WAIT_S: Final = 5.0
+"""Longest wait in one command."""
+POOL_WAIT_S: Final = 3.0
+CONNECT_S: Final = 3.0
+SILENCE_S: Final = 4.0
+"""A server that says nothing for this long is taken for dead: BLOCK_MS, and as much again for a busy one."""
+QUICK_S: Final = 5.0
+"""Longest that a quick command may take in all: a connection of the pool, connecting, answering."""
+RETRY_S: Final = 0.2
+"""What runs in the background asks a Redis that is away this often."""
 
 
 @contextmanager
@@ -54,12 +61,14 @@ class RedisLink:
     async def run(self, script: AsyncScript, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
         """Run a script: all of it or, when Redis does not answer, Unavailable."""
         with as_refusals():
-            return await script(keys=keys, args=args)
+            async with asyncio.timeout(QUICK_S):
+                return await script(keys=keys, args=args)
 
     async def command(self, *words: str | int | bytes) -> Any:
         """Run one quick command."""
         with as_refusals():
-            return await self._quick.execute_command(*words)  # type: ignore[no-untyped-call]
+            async with asyncio.timeout(QUICK_S):
+                return await self._quick.execute_command(*words)  # type: ignore[no-untyped-call]
 
     async def read(
         self, streams: dict[str, str], *, most: int, block_ms: int | None = None
@@ -68,8 +77,9 @@ class RedisLink:
         client = self._quick if block_ms is None else self._patient
         block = () if block_ms is None else ("BLOCK", max(1, min(block_ms, BLOCK_MS)))
         with as_refusals():
-            words = ("XREAD", "COUNT", most, *block, "STREAMS", *streams.keys(), *streams.values())
-            answer: Any = await client.execute_command(*words)  # type: ignore[no-untyped-call]
+            words = ("XREAD", "COUNT", most, *block, "STREAMS", *streams, *streams.values())
+            async with asyncio.timeout(QUICK_S + (block_ms is not None) * BLOCK_MS / 1000):
+                answer: Any = await client.execute_command(*words)  # type: ignore[no-untyped-call]
         return [
             (name.decode(), [(entry.decode(), fields) for entry, fields in entries if fields is not None])
             for name, entries in answer or ()
@@ -80,13 +90,25 @@ class RedisLink:
             await client.aclose(close_connection_pool=True)
 
 
+async def end(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel what runs in the background and wait for its end, whatever it ends with."""
+    left = {task for task in tasks if task is not None}
+    while left:
+        for task in left:
+            task.cancel()  # again, should the client have swallowed the one before
+        done, left = await asyncio.wait(left, timeout=0.05)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # else the loop would complain that nobody asked for it
+
+
 def _client(url: str, connections: int) -> Redis:
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
         timeout=POOL_WAIT_S,
-        socket_timeout=5.0,
-        socket_connect_timeout=3.0,
+        socket_timeout=SILENCE_S,
+        socket_connect_timeout=CONNECT_S,
         health_check_interval=30,
         # With these on, a connection that the server has closed is not noticed before a command fails on it.
         maint_notifications_config=MaintNotificationsConfig(enabled=False),

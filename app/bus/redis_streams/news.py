@@ -17,7 +17,7 @@ import structlog
 from msgspec import Raw, Struct
 
 from app.bus.listeners import Listeners
-from app.bus.redis_streams.link import BLOCK_MS, RedisLink
+from app.bus.redis_streams.link import BLOCK_MS, RETRY_S, RedisLink, end
 from app.domain.facts import Fact
 from app.errors import Unavailable
 
@@ -31,7 +31,6 @@ MESSAGE_BYTES: Final = 256 * 1024
 READ_MESSAGES: Final = 64
 TELLERS: Final = 1_000
 """Most processes whose count is remembered; those that died are forgotten first."""
-RETRY_S: Final = 0.2
 CLOSE_S: Final = 1.0
 
 
@@ -93,11 +92,7 @@ class RedisNews:
             self._all_sent.clear()
             with suppress(TimeoutError):  # the others learn of it as of a process that died
                 await asyncio.wait_for(self._all_sent.wait(), CLOSE_S)
-        waiting = set(self._tasks)
-        while waiting:
-            for task in waiting:
-                task.cancel()  # again, should the client have swallowed the one before
-            _, waiting = await asyncio.wait(waiting, timeout=0.05)
+        await end(*self._tasks)
 
     # Telling the others.
 

@@ -19,9 +19,8 @@ class Refusal(Struct, frozen=True):
 
 
 class Reply(Struct, frozen=True, omit_defaults=True):
-    """The answer to the entry of that token: where it stands, or why it was refused."""
+    """Where an entry stands, or why it was refused."""
 
-    token: str
     first: int = 0
     last: int = 0
     duplicates: int = 0
@@ -33,21 +32,19 @@ _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Reply)
 
 
-def encode_reply(token: str, result: Committed | ControlRoomError) -> bytes:
+def encode_reply(result: Committed | ControlRoomError) -> bytes:
     if isinstance(result, ControlRoomError):
         refusal = Refusal(result.kind, result.code, result.retryable, result.detail, result.context)
-        return _encoder.encode(Reply(token, refusal=refusal))
-    return _encoder.encode(Reply(token, result.first, result.last, result.duplicates, result.outcome))
+        return _encoder.encode(Reply(refusal=refusal))
+    return _encoder.encode(Reply(result.first, result.last, result.duplicates, result.outcome))
 
 
-def decode_reply(data: bytes) -> tuple[str, Committed | ControlRoomError]:
-    """Return the token and what is to be told. A refusal comes as the class of its code, where this process has one."""
+def decode_reply(data: bytes) -> Committed | ControlRoomError:
+    """Return what is to be told. A refusal comes as the class of its code, where this process has one."""
     reply = _decoder.decode(data)
     if reply.refusal is None:
-        return reply.token, Committed(reply.first, reply.last, reply.duplicates, reply.outcome)
-    told = reply.refusal
-    made = _class_of(told)
-    return reply.token, made(told.detail, **told.context)
+        return Committed(reply.first, reply.last, reply.duplicates, reply.outcome)
+    return _class_of(reply.refusal)(reply.refusal.detail, **reply.refusal.context)
 
 
 def _class_of(told: Refusal) -> type[ControlRoomError]:
