@@ -2,7 +2,7 @@
 PYTHON ?= python3
 DEV = $(PYTHON) scripts/dev.py
 
-.PHONY: run test check fmt shots bench lock clean help
+.PHONY: run test check fmt shots cluster bench lock clean help
 
 help: ## list these targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
@@ -21,6 +21,9 @@ fmt: ## format the Python code
 
 shots: ## draw docs/img/ again
 	@$(DEV) shots $(ARGS)
+
+cluster: ## two web, two worker, two pump processes with their own PostgreSQL and Valkey, on this machine
+	@$(DEV) cluster $(ARGS)
 
 bench: ## measure ingest and event-to-pixels on this machine
 	@$(DEV) bench $(ARGS)

@@ -86,6 +86,11 @@ def shots_command(rest: list[str]) -> int:
     return become(str(BIN / "python"), "scripts/shots.py", *rest)
 
 
+def cluster_command(rest: list[str]) -> int:
+    set_up(development=True)
+    return become(str(BIN / "python"), "scripts/cluster.py", *rest)
+
+
 def bench_command(rest: list[str]) -> int:
     set_up(development=True)
     return become(str(BIN / "python"), "-m", "bench", *rest)
@@ -121,6 +126,7 @@ COMMANDS = {
     "check": check_command,
     "fmt": format_command,
     "shots": shots_command,
+    "cluster": cluster_command,
     "bench": bench_command,
     "lock": lock_command,
     "clean": clean_command,
