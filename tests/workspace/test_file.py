@@ -55,7 +55,7 @@ def test_the_sample_is_a_whole_workspace() -> None:
         "comments_60s": 40.0,
     }
     assert winery.rooms[0].session_rooms == ("qingtan-shipinhao",)
-    assert winery.rooms[0].every_ms["viewers"] == 1_300
+    assert winery.rooms[0].every_ms["viewers"] == 2_000
     assert len(winery.quick) == 6
     assert winery.corrections["health"]["zh-CN"] == "更正：酒不能御寒，请理性饮酒"
     assert winery.channels[0].robots == ("DINGTALK_OPS_URL",)
