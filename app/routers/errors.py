@@ -1,4 +1,4 @@
-"""The one table from refusals to statuses, and problem documents (RFC 9457) in the reader's language."""
+"""The one table from refusals to statuses: a problem document (RFC 9457) or a page, in the reader's language."""
 
 import math
 import traceback
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.domain.words import Language
 from app.errors import ControlRoomError, Kind, NotFound
 from app.logs import REQUEST
-from app.routers.words import catalogue, error_words, language_of
+from app.routers.words import catalogue, error_words, language_of, page
 
 log = structlog.get_logger()
 
@@ -99,14 +99,44 @@ def title_of(error: ControlRoomError, language: Language) -> str:
 
 def problem(error: ControlRoomError, language: Language) -> Response:
     """Return the answer to a refused request."""
-    headers = {"Cache-Control": "no-store"}
-    wait = retry_after_s(error)
-    if wait is not None:
-        headers["Retry-After"] = str(wait)
+    headers = {"Cache-Control": "no-store", **_waiting(error)}
     if status_of(error) == 401:
         headers["WWW-Authenticate"] = "Bearer"
     body = msgspec.json.encode(problem_document(error, language))
     return Response(body, status_of(error), headers, PROBLEM)
+
+
+def wants_page(request: Request) -> bool:
+    """Tell whether a person asked for this with a browser's address line or a link, and reads no JSON."""
+    plain = request.method in ("GET", "HEAD") and not request.url.path.startswith("/api/")
+    return plain and "text/html" in request.headers.get("accept", "")
+
+
+def problem_page(request: Request, error: ControlRoomError) -> Response:
+    """Return the refusal as a page that leads on: back to the overview, or once more where that may help."""
+    again = request.url.path if error.kind in ("busy", "broken") else ""
+    response = page(
+        request,
+        "error.html",
+        status=status_of(error),
+        site="",
+        problem="",
+        title=title_of(error, language_of(request)),
+        kind=error.kind,
+        code=error.code,
+        again=again,
+    )
+    response.headers.update(_waiting(error))
+    return response
+
+
+def _waiting(error: ControlRoomError) -> dict[str, str]:
+    wait = retry_after_s(error)
+    return {} if wait is None else {"Retry-After": str(wait)}
+
+
+def _answer(request: Request, error: ControlRoomError) -> Response:
+    return problem_page(request, error) if wants_page(request) else problem(error, language_of(request))
 
 
 def story(error: BaseException) -> str:
@@ -127,7 +157,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ControlRoomError)
     if status_of(error) == 500:
         log.error("refused_as_broken", code=error.code, path=request.url.path, detail=error.detail)
-    return problem(error, language_of(request))
+    return _answer(request, error)
 
 
 async def _not_understood(request: Request, error: Exception) -> Response:
@@ -140,9 +170,9 @@ async def _not_understood(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     refusal = _FRAMEWORKS_OWN.get(error.status_code, ControlRoomError)
-    return problem(refusal(str(error.detail)), language_of(request))
+    return _answer(request, refusal(str(error.detail)))
 
 
 async def _broken(request: Request, error: Exception) -> Response:
     log.error("request_failed", path=request.url.path, trace=story(error))
-    return problem(Broken("something unexpected happened; it is in the log"), language_of(request))
+    return _answer(request, Broken("something unexpected happened; it is in the log"))

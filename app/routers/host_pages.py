@@ -1,20 +1,21 @@
 """Pages before one is in, and the page of a paired tablet: sign-in, first administrator, pairing, /host/{room}.
 
+`/host/sw.js` is the worker that opens the tablet's page without a network (offline.py).
+
 Their forms post to the sign-in routes (`POST /login`, `POST /first`, `POST /api/devices/pair`). Without a script, a
 refusal comes back here as `?problem=<code>&wait_s=<seconds>`; only codes that the catalogue words are shown, so that a
 link cannot put words into the page.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Protocol
-from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.access.passwords import LONGEST, SHORTEST
 from app.domain.people import Role
+from app.routers.offline import BUILD_HEADER, Shell, read_shell, worker_script
 from app.routers.words import catalogue, fill, language_of, page, places
 
 MOST_WAIT_S: Final = 3_600
@@ -74,9 +75,10 @@ Short = Annotated[str, Query(max_length=64)]
 Long = Annotated[str, Query(max_length=512)]
 
 
-def host_pages(doors: Doors) -> APIRouter:
-    """Return the routes of these pages."""
+def host_pages(doors: Doors, shell: Shell | None = None) -> APIRouter:
+    """Return the routes of these pages. `shell`: what a tablet keeps for offline; the files of this build."""
     router = APIRouter(include_in_schema=False)
+    kept = shell or read_shell()
 
     @router.get("/login")
     async def login(request: Request, next: Long = "/", problem: Short = "", wait_s: Wait = 0) -> Response:  # noqa: A002
@@ -106,6 +108,10 @@ def host_pages(doors: Doors) -> APIRouter:
         six = code if len(code) == 6 and code.isascii() and code.isdigit() else ""
         return await _form(request, doors, "pair.html", problem, wait_s, code=six)
 
+    @router.get("/host/sw.js")  # before /host/{room}, which would take it for a room
+    async def worker() -> Response:
+        return worker_script(kept)
+
     @router.get("/host/{room}")
     async def host(request: Request, room: str) -> Response:
         tablet = await doors.tablet(request, room)
@@ -116,7 +122,9 @@ def host_pages(doors: Doors) -> APIRouter:
             "rooms": [],
             "room": {"id": tablet.room, "name": tablet.room_name, "platform": tablet.platform, "zone": tablet.zone},
         }
-        return page(request, "host.html", parts=("common", "host", "error"), facts=facts, tablet=tablet)
+        response = page(request, "host.html", parts=("common", "host", "error"), facts=facts, tablet=tablet)
+        response.headers[BUILD_HEADER] = kept.build
+        return response
 
     return router
 
@@ -132,7 +140,6 @@ async def _form(
         site=await doors.site(),
         problem=problem_words(request, problem, wait_s),
         wait_s=wait_s,
-        switch=_switch(request),
         **context,
     )
 
@@ -152,14 +159,3 @@ def local(next_page: str) -> str:
 
 def _minutes(ms: int) -> str:
     return f"{ms // 60_000:02d}:{ms // 1_000 % 60:02d}"
-
-
-def _switch(request: Request) -> Callable[..., str]:
-    """Return a function for templates: the address of the same page in another language or theme."""
-    path = quote(request.url.path)
-    query = {key: value for key, value in request.query_params.items() if key not in ("problem", "wait_s")}
-
-    def address(**chosen: str) -> str:
-        return f"{path}?{urlencode(query | chosen)}"
-
-    return address

@@ -7,10 +7,11 @@ rules are in static/js/words.js. zh-CN and en are written by hand; zh-TW is made
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote, urlencode
 
 import jinja2
 import msgspec
@@ -179,8 +180,8 @@ def page(
 ) -> HTMLResponse:
     """Return a page in the reader's language and theme, with its own nonce and policy.
 
-    The template sees `t(key, **values)`, `lang`, `theme`, `nonce`, `boot`, `path` and the context. `?lang=` and
-    `?theme=` are kept in cookies, so that the switches work as plain links.
+    The template sees `t(key, **values)`, `lang`, `theme`, `nonce`, `boot`, `path`, `status`, `switch(lang=…, theme=…)`
+    and the context. `?lang=` and `?theme=` are kept in cookies, so that the switches work as plain links.
     """
     language, theme, nonce = language_of(request), theme_of(request), secrets.token_urlsafe(16)
 
@@ -194,6 +195,8 @@ def page(
         theme=theme,
         nonce=nonce,
         path=request.url.path,
+        status=status,
+        switch=_switch(request),
         boot=boot(language, parts, {**(facts or {}), "theme": theme}),
         **context,
     )
@@ -207,3 +210,14 @@ def page(
         if name in request.query_params:
             response.set_cookie(name, kept, max_age=COOKIE_AGE_S, samesite="lax", secure=request.url.scheme == "https")
     return response
+
+
+def _switch(request: Request) -> Callable[..., str]:
+    """Return a function for templates: the address of the same page in another language or theme."""
+    path = quote(request.url.path)
+    query = {key: value for key, value in request.query_params.items() if key not in ("problem", "wait_s")}
+
+    def address(**chosen: str) -> str:
+        return f"{path}?{urlencode(query | chosen)}"
+
+    return address

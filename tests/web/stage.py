@@ -31,6 +31,7 @@ from app.domain.plan import SessionKind
 from app.domain.prompts import Prompt, PromptReceipt
 from app.domain.rundown import Rundown, Segment
 from app.routers.host_pages import Link, Tablet, host_pages
+from app.routers.offline import Shell, read_shell
 
 STATIC = Path(__file__).parents[2] / "static"
 DEVICE, ROOM, SESSION = "d1", "r1", "s1"
@@ -97,13 +98,16 @@ class Stage:
     kind: SessionKind = "demo"
     session: bool = True
     down: bool = False
+    shell: Shell = field(default_factory=read_shell)
     posts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     url: str = ""
     _prompts: dict[str, Prompt] = field(default_factory=dict)
     _keys: dict[str, int] = field(default_factory=dict)
+    _came: list[str] = field(default_factory=list)
     _seq: int = 0
     _sockets: set[WebSocket] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop | None = None
+    _app: FastAPI = field(default_factory=FastAPI)
     _started: float = field(default_factory=time.monotonic)
 
     # what a test does
@@ -131,6 +135,16 @@ class Stage:
     def now(self) -> int:
         return NOW + int((time.monotonic() - self._started) * 1000)
 
+    def rebuild(self, shell: Shell) -> None:
+        """Let the server be of another build from now on."""
+        self.shell = shell
+        self._app.router.routes = self.app().router.routes
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the Idempotency-Key of every receipt that came, again and again where one came twice."""
+        return list(self._came)
+
     def stages(self) -> list[str]:
         """Return what was posted, in order, as `p1 seen` or `p1 seen help`."""
         return [" ".join(filter(None, (where, body.get("word")))) for where, body in self.posts]
@@ -139,7 +153,7 @@ class Stage:
 
     def app(self) -> FastAPI:
         app = FastAPI()
-        app.include_router(host_pages(self.house))
+        app.include_router(host_pages(self.house, self.shell))
         app.mount("/static", StaticFiles(directory=STATIC))
         app.add_api_websocket_route("/ws/rooms/{room}", self._socket)
         app.add_api_route("/api/sessions/{session}/prompts/{prompt}/{stage}", self._receive, methods=["POST"])
@@ -170,6 +184,7 @@ class Stage:
         if self.down:
             return JSONResponse({"code": "unavailable", "detail": "down"}, 503)
         key = request.headers["idempotency-key"]
+        self._came.append(key)
         if key not in self._keys:
             self._keys[key] = len(self.posts)
             self.posts.append((f"{prompt} {stage}", body))
@@ -269,7 +284,8 @@ class Stage:
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(self.app(), log_level="error", lifespan="off", ws="websockets-sansio"))
+        self._app = self.app()
+        server = uvicorn.Server(uvicorn.Config(self._app, log_level="error", lifespan="off", ws="websockets-sansio"))
         ready = threading.Event()
 
         async def serve() -> None:

@@ -13,6 +13,7 @@ import { cards, withAnswers } from '../feed/cards.js'
 import { sessionNow } from '../feed/clock.js'
 import { bounded, keepComfort, readComfort } from '../feed/comfort.js'
 import { post } from '../feed/commands.js'
+import { forgetLast, keepLast, readLast } from '../feed/last.js'
 import { CLOSE_FORBIDDEN, CLOSE_SIGNED_OUT, canSend, linkState } from '../feed/resume.js'
 import { cue, startOf } from '../desk/rundown.js'
 import { Feed } from '../feed/socket.js'
@@ -28,6 +29,8 @@ const FLUSH_MS = 5_000
 const SHIFT_FROM_MS = 5_000
 const SHIFT_TO_MS = 3_600_000
 const REFUSED_MS = 8_000
+const KEEP_MS = 15_000
+const MINUTE_MS = 60_000
 
 const { me, room } = readBoot()
 if (!room) throw new Error('the page has no room')
@@ -48,6 +51,8 @@ let refusal = { text: '', until: 0 }
 let awake = true
 let touched = false
 let drawing = false
+let keeping = false
+let gone = false
 
 const answers = new Answers(me.id, localStorage, async (kept, key) => {
   const body = { at_ms: kept.at_ms, ...(kept.word ? { word: kept.word } : {}) }
@@ -62,17 +67,25 @@ const answers = new Answers(me.id, localStorage, async (kept, key) => {
 
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
 const feed = new Feed(`${scheme}://${location.host}/ws/rooms/${encodeURIComponent(room.id)}?audience=tablet`, {
-  onChange: later,
+  onChange: () => {
+    later()
+    keepSoon()
+  },
   onLink: () => {
     if (canSend(linkState(feed.link, Date.now()))) void answers.flush()
     later()
   },
+  onCaughtUp: () => void navigator.serviceWorker?.getRegistration('/host/').then((worker) => worker?.update()).catch(() => {}), // a server that came back may be a new build
   onRefused: (code) => {
-    if (code === CLOSE_SIGNED_OUT || code === CLOSE_FORBIDDEN) location.replace('/pair?problem=device_revoked')
+    if (code === CLOSE_SIGNED_OUT || code === CLOSE_FORBIDDEN) leave()
   }
 })
+const last = readLast(localStorage, me.id, Date.now())
+if (last) Object.assign(feed, last)
 
 const session = () => topic(feed.board, 'session').get('head')
+/** Whether what is shown came over this page's own connection, not from what the device had kept. */
+const heard = () => feed.board.epoch > 0 || (feed.board.hello !== null && feed.board.hello.session == null)
 const now = () => Math.round(sessionNow(feed.clock, Date.now()))
 
 /** Draw with the next frame of the screen, once. */
@@ -146,7 +159,7 @@ function fillTimes () {
     shift: where.now && Math.abs(shift) >= SHIFT_FROM_MS && Math.abs(shift) < SHIFT_TO_MS ? t(shift > 0 ? 'host.behind' : 'host.ahead', { by: duration(Math.abs(shift)) }) : '',
     drill: head !== undefined && head.kind !== 'live'
   })
-  put(find(host, '#urgent-left'), !where.now ? '' : where.over ? `${t('host.over')} ${left}` : t('host.urgent_left', { left }))
+  if (on.urgent) put(find(host, '#urgent-left'), !where.now ? '' : where.over ? `${t('host.over')} ${left}` : t('host.urgent_left', { left }))
   put(find(host, '#more'), more(at))
   fillNext(host, upcoming(where.next, rundown), on.waiting > 0 ? t('host.waiting', { n: on.waiting }) : '', on.next !== null)
   fillConnection()
@@ -161,9 +174,14 @@ function more (at) {
     return segment ? t('host.plan', { title: authored(segment.title).text }) : ''
   }
   const { by, sent_ms: sent, state } = card.prompt
-  const minutes = Math.floor(card.age_ms / 60_000)
-  const from = t(minutes > 0 ? 'host.from_age' : 'host.from', { name: by.name, at: clock(sent, zone), n: minutes })
+  const minutes = Math.floor(card.age_ms / MINUTE_MS)
+  const from = t(minutes > 0 ? 'host.from_age' : 'host.from', { name: by.name, at: clock(sent, zone), age: minutesAgo(minutes) })
   return [from, answered(card), state === 'withdrawn' ? t('host.withdrawn') : ''].filter(Boolean).join(' · ')
+}
+
+/** @param {number} minutes @returns {string} */
+function minutesAgo (minutes) {
+  return minutes < 60 ? t('host.age.minutes', { n: minutes }) : t('host.age.hours', { n: Math.floor(minutes / 60) })
 }
 
 /** @param {Card} card @returns {string} */
@@ -188,11 +206,13 @@ function upcoming (next, rundown) {
 }
 
 function fillConnection () {
-  const state = linkState(feed.link, Date.now())
-  const cut = state === 'reconnecting' || state === 'offline'
-  const since = feed.clock.wall_ms > 0 ? t('host.link.cut', { at: clock(feed.clock.now_ms, zone) }) : t('host.link.cut_never')
+  const local = Date.now()
+  const state = linkState(feed.link, local)
+  const cut = state === 'reconnecting' || state === 'offline' || (last !== null && !heard())
+  const minutes = Math.floor((local - feed.clock.at) / MINUTE_MS)
+  const since = feed.clock.wall_ms > 0 ? t(minutes > 0 ? 'host.link.cut_age' : 'host.link.cut', { at: clock(feed.clock.now_ms, zone), age: minutesAgo(minutes) }) : t('host.link.cut_never')
   fillLink(host, cut ? 'cut' : state === 'connecting' ? 'connecting' : state === 'late' ? 'late' : 'live', cut ? since : t(`host.link.${state}`))
-  for (const link of settings.querySelectorAll('a')) attr(link, 'aria-disabled', state === 'live' ? null : 'true')
+  for (const link of settings.querySelectorAll('a')) attr(link, 'aria-disabled', canSend(state) ? null : 'true')
   fillNote(find(host, '#note'), note(cut))
 }
 
@@ -256,6 +276,41 @@ function setComfort (change) {
   later()
 }
 
+function keep () {
+  if (heard() && !gone) keepLast(localStorage, me.id, feed)
+}
+
+/** A burst of changes is one write. */
+function keepSoon () {
+  if (keeping) return
+  keeping = true
+  window.setTimeout(() => {
+    keeping = false
+    keep()
+  }, 1000)
+}
+
+/** The tablet is not paired any more: nothing of the room stays on it. */
+function leave () {
+  gone = true // leaving a page keeps what it shows, and this must not
+  forgetLast(localStorage, me.id)
+  navigator.serviceWorker?.controller?.postMessage('forget')
+  location.replace('/pair?problem=device_revoked')
+}
+
+/** Only a secure page (HTTPS, or this machine itself) may keep its files: without it a reload needs the network. */
+async function readyForOffline () {
+  const word = find(settings, '#offline')
+  if (!navigator.serviceWorker) { put(word, t('host.offline.insecure')); return }
+  try {
+    await navigator.serviceWorker.register('/host/sw.js', { scope: '/host/', updateViaCache: 'none' })
+    await navigator.serviceWorker.ready
+    put(word, t('host.offline.ready'))
+  } catch {
+    put(word, t('host.offline.failed')) // no network now, or no room on the device
+  }
+}
+
 async function stayAwake () {
   try {
     if (document.hidden) return
@@ -293,8 +348,10 @@ document.addEventListener('click', onClick)
 document.addEventListener('fullscreenchange', fillFull)
 document.addEventListener('visibilitychange', () => {
   void stayAwake()
+  if (document.hidden) keep()
   later()
 })
+window.addEventListener('pagehide', keep)
 find(settings, '#full-row').hidden = !document.fullscreenEnabled
 // A swipe back must not take the card away: the guard is put back each time it is used up.
 history.pushState(null, '')
@@ -305,4 +362,7 @@ fillFull()
 void stayAwake()
 window.setInterval(fillTimes, 500)
 window.setInterval(() => void answers.flush(), FLUSH_MS)
+window.setInterval(keep, KEEP_MS)
+void readyForOffline()
+if (last) later()
 feed.open()
