@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
@@ -25,6 +26,7 @@ from app.intake.batch import PAYLOADS, read_batch
 from app.intake.gate import Gate
 from app.intake.refusals import REASONS, RETRYABLE
 from app.intake.seal import Seal
+from app.replay.plan import READERS, Part, read_plan
 from app.rules.check import check, run_tests
 from app.rules.file import _DEFAULT_KEYS, _FILE_KEYS
 from app.rules.reading import _EVIDENCE_KEYS, _LEVEL_KEYS, _POLICIES, _RULE_KEYS, _TEXT_KEYS
@@ -66,6 +68,7 @@ def test_blocks_are_of_kinds_that_are_tried() -> None:
         "events": {"json"},
         "rules": {"yaml", "sh"},
         "operations": {"sh", "text"},
+        "recordings": {"sh", "yaml"},
     }
     for name, kinds in known.items():
         assert {block.kind for block in blocks(name)} == kinds, name
@@ -340,6 +343,27 @@ def test_every_file_of_the_data_folder_is_on_the_page(place: Place) -> None:
     text = page("operations")
     for name in made:
         assert f"`{name}`" in text or f"`{name.removeprefix('cueroom.sqlite3')}`" in text, name
+
+
+# recordings.md
+
+
+def test_a_replay_by_the_page_alone_adds_up(place: Place) -> None:
+    (place.folder / "app").symlink_to(ROOT / "app")
+    (typed,) = [block.text for block in blocks("recordings") if block.kind == "sh"]
+    with serving(place) as address:
+        told = place.shell(typed.replace("--speed 600", f"--speed 2000 --url {address}"))
+    assert "going on" not in told
+    assert "does not add up" not in told
+    assert re.search(r"^taken (\d+) = \1 on the board \+ 0 duplicates$", told, re.MULTILINE)
+
+
+def test_the_page_of_recordings_names_every_source_and_key_and_its_plan_is_one(tmp_path: Path) -> None:
+    text = page("recordings")
+    keys = [field.encode_name for field in msgspec.structs.fields(Part)]
+    assert [name for name in [*READERS, *keys] if f"`{name}`" not in text] == []
+    (tmp_path / "plan.yaml").write_text(*[block.text for block in blocks("recordings") if block.kind == "yaml"])
+    assert len(read_plan(tmp_path / "plan.yaml").recordings) == 4
 
 
 # All pages
