@@ -106,8 +106,10 @@ class CommitBroken(ControlRoomError):
     kind, code, retryable = "busy", "commit_broken", True
 
 
-def _away() -> Unavailable:
-    return Unavailable("the store does not answer; send the same records again", retry_after_s=2)
+def _away(why: Unavailable | None) -> Unavailable:
+    """Return the refusal for what comes meanwhile, under the code of what is the matter with the store."""
+    kind = Unavailable if why is None else type(why)
+    return kind("the store takes nothing now; send the same records again", retry_after_s=2)
 
 
 async def _breathe(began: float) -> float:
@@ -185,6 +187,8 @@ class Worker:
         self._stopping = False
         self._stopped = asyncio.Event()
         self._unsaved_since: Instant | None = None
+        self._why: Unavailable | None = None
+        """What was last the matter with the store."""
         self._frozen: dict[str, Live] = {}
         self._reopen: set[str] = set()
         self._retry_at = 0
@@ -454,7 +458,7 @@ class Worker:
             began = await _breathe(began)
         if self._unsaved_since is not None:  # lost while one of them was restored: nothing of the turn has happened
             for settled in stepped.values():
-                await self._refuse((one for one, _ in settled), _away())
+                await self._refuse((one for one, _ in settled), _away(self._why))
             return []
         steps = []
         for session in dict.fromkeys((*stepped, *(self._live if last else due), *self._leaving)):
@@ -554,7 +558,7 @@ class Worker:
         """Apply what waits of a session, restored when it is not in memory; None: it was refused."""
         try:
             if self._unsaved_since is not None:
-                raise _away()
+                raise _away(self._why)
             if self._troubled.get(session, 0) > wall:
                 raise LeftOut("the session cannot go on; it is tried again in a minute", session=session)
             live = self._live.get(session) or await self._open(session)
@@ -567,7 +571,7 @@ class Worker:
             if isinstance(refusal, NotFound):
                 self._letting_go[session] = None
             if isinstance(refusal, Unavailable):
-                self._lost_store(self._clock.now())
+                self._lost_store(self._clock.now(), refusal)
             await self._refuse(waiting, refusal)
             return None
 
@@ -612,7 +616,7 @@ class Worker:
                 taken = await self._first_held(now)
                 await self._open_each(taken)
             except Unavailable as refusal:
-                self._lost_store(self._clock.now())
+                self._lost_store(self._clock.now(), refusal)
                 log.warning("store_unavailable_at_start", detail=refusal.detail)
                 await asyncio.sleep(STORE_RETRY_MS / 1000)
                 continue
@@ -729,7 +733,7 @@ class Worker:
         told = refusal if refusal.retryable else CommitBroken(refusal.detail)
         log.warning("commit_failed", session=step.live.id, code=refusal.code, detail=refusal.detail)
         if isinstance(refusal, Unavailable):
-            self._lost_store(self._clock.now(), step.live)
+            self._lost_store(self._clock.now(), refusal, step.live)
         elif isinstance(refusal, FenceLost):
             self._lose(step.live.id)
             return  # what waited is the new owner's to settle
@@ -741,11 +745,12 @@ class Worker:
 
     # While the store does not answer.
 
-    def _lost_store(self, wall: Instant, *dropped: Live) -> None:
+    def _lost_store(self, wall: Instant, why: Unavailable, *dropped: Live) -> None:
         """No engine is ahead of SQL from here on: all are forgotten, their boards stay as they were told."""
+        self._why = why
         if self._unsaved_since is None:
             self._unsaved_since = wall
-            log.error("store_lost", since=wall)
+            log.error("store_lost", since=wall, code=why.code, detail=why.detail)
         for live in (*self._live.values(), *dropped):
             self._frozen.setdefault(live.id, live)  # the first is the one whose board the pages have
         self._live.clear()
@@ -754,7 +759,7 @@ class Worker:
 
     async def _wait_for_store(self, taken: Mapping[str, Sequence[Waiting]], wall: Instant) -> None:
         for waiting in taken.values():
-            await self._refuse(waiting, _away())
+            await self._refuse(waiting, _away(self._why))
         since = self._unsaved_since or wall
         for live in self._frozen.values():
             await self._hub.tell(live.id, live.frozen(since), wall)
@@ -764,8 +769,8 @@ class Worker:
             await self._store.check()
             running = {*self._frozen, *await self._restorer.running()}
             await self._open_each(sorted(running & self.holdings.held))
-        except Unavailable:
-            self._lost_store(self._clock.now())
+        except Unavailable as refusal:
+            self._lost_store(self._clock.now(), refusal)
             return
         log.info("store_back", after_ms=wall - since)
         self._frozen.clear()

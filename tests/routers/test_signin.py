@@ -77,7 +77,8 @@ async def test_a_wrong_name_and_a_wrong_password_are_told_alike_after_the_same_w
 
     passwords._verify = counted  # type: ignore[method-assign]  # counts, and does what it did
     nobody, wrong = await sign_in(web, "没有这个人"), await sign_in(web, "周敏", "wrong")
-    assert (nobody.status_code, nobody.json()) == (wrong.status_code, wrong.json())
+    told = [(each.status_code, each.json() | {"request": ""}) for each in (nobody, wrong)]
+    assert told[0] == told[1]
     assert (nobody.status_code, nobody.json()["code"], work["verified"]) == (401, "bad_credentials", 2)
 
 
