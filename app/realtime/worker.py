@@ -367,6 +367,7 @@ class Worker:
             self._reopen.add(session)
             self._looks.set(session, self._clock.now())
             self._retake = True
+            log.info("session_taken", session=session)
             self._taken(session)
         if self._retake:
             self._wake.set()
@@ -405,6 +406,7 @@ class Worker:
                 await self.holdings.free(session, asyncio.get_running_loop().time())
             except Unavailable:
                 continue  # the lease ends by itself
+            log.info("session_freed", session=session)
             self._freed(session)
 
     async def _leave_all(self) -> None:
