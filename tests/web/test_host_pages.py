@@ -545,7 +545,8 @@ WATCH = """() => {
     for (const { type, target, attributeName: name, oldValue, addedNodes, removedNodes } of list) {
       const element = target.nodeType === 1 ? target : target.parentElement
       const before = type === 'childList' ? words(removedNodes) : oldValue
-      const after = type === 'childList' ? words(addedNodes) : type === 'attributes' ? element.getAttribute(name) : target.data
+      const attribute = type === 'attributes' ? element.getAttribute(name) : target.data
+      const after = type === 'childList' ? words(addedNodes) : attribute
       writes.push([element.id, before, after])
     }
   }).observe(document.documentElement, { subtree: true, childList: true, attributes: true, attributeOldValue: true,
@@ -555,7 +556,7 @@ LINK = {"host", "link-text", "urgent-link"}  # a machine too busy to beat in tim
 
 
 def test_the_page_rests_when_nothing_happens(stage: Stage, tablet: Page) -> None:
-    """Only the countdown is written, once a second, and nothing is drawn or moved beside it: at rest a tablet stays cool."""
+    """Only the countdown is written, once a second, and nothing is drawn or moved beside it: a tablet stays cool."""
     expect(tablet.locator("#left")).to_have_text(re.compile(r"^\d\d:\d\d$"))
     expect(tablet.locator("#offline")).to_have_text("已备好")  # the last thing that a page opens with
     tablet.evaluate(WATCH)
