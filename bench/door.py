@@ -59,7 +59,7 @@ class SettlesAtOnce:
     async def append(self, session: str, entry: Entry) -> Ticket:
         return (await self.append_all([(session, entry)]))[0]
 
-    async def append_all(self, entries: Sequence[tuple[str, Entry]]) -> list[Ticket]:
+    async def append_all(self, entries: Sequence[tuple[str, Entry]], weight: int = 0) -> list[Ticket]:
         return [Ticket(session, str(self._take(entry))) for session, entry in entries]
 
     def _take(self, entry: Entry) -> int:

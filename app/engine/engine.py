@@ -118,7 +118,7 @@ class Engine:
 
     def discard_effects(self) -> None:
         """Drop what a rebuild made again: it has been written and told already."""
-        self._changes.take()
+        self.take_effects()
 
     # What it tells
 
@@ -156,10 +156,13 @@ class Engine:
 
     def take_effects(self) -> Effects:
         """Return what has come out since the last call."""
+        self._uptake.list_messages()
         return self._changes.take()
 
     def topic(self, name: Topic, audience: Audience, clearance: Clearance) -> dict[str, Any]:
         """Return a topic of the board for an audience, by key."""
+        if name == "messages":
+            self._uptake.list_messages()
         return self._boards.topic(name, audience, clearance)
 
     def reading(self, metric: str, scope: Scope = "session", scope_id: str = "") -> Reading:

@@ -1,21 +1,24 @@
 """Which events have been taken already: ids within a horizon, and own keys for the whole session (DESIGN §6)."""
 
-import struct
+from array import array
 from collections.abc import Sequence
-from hashlib import blake2b
 from typing import Final, Literal
-from zlib import crc32
 
 import msgspec
 from msgspec import Struct, field
 
 from app.domain.events import Event
-from app.domain.identity import id_hash
+from app.domain.identity import quick_hash
 
 HORIZON_MS: Final = 30 * 60 * 1_000
 LEAST_MS: Final = 2 * 60 * 1_000
 MOST_IDS: Final = 200_000
-_SLICE_MS: Final = 10_000
+SLICE_MS: Final = 10_000
+SLICE_IDS: Final = 20_000
+"""A slice is closed after so many ids too: neither packing one nor forgetting one may hold up the loop."""
+FORGOTTEN_AT_ONCE: Final = 4
+"""Slices, a few milliseconds; after a storm the others follow with the next ones."""
+_PRINT: Final = 0xFFFF_FFFF
 
 Verdict = Literal["new", "same", "conflict"]
 _encode = msgspec.msgpack.Encoder().encode
@@ -41,9 +44,8 @@ class SeenIds:
 
     def __init__(self, slices: SeenSlices) -> None:
         self._slices = slices
-        self._contents: dict[bytes, int] = {}
-        self._keys: list[bytes] = []
-        self._prints: list[int] = []
+        self._contents: dict[int, int] = {}
+        self._keys, self._prints = _unpacked(b"")
         for packed in slices.packed:
             self._keys, self._prints = _unpacked(packed)
             self._contents.update(zip(self._keys, self._prints, strict=True))
@@ -60,61 +62,65 @@ class SeenIds:
         if not events:
             return None
         starts = self._slices.starts
-        if not starts or applied_ms >= starts[-1] + _SLICE_MS:
+        if not starts or applied_ms >= starts[-1] + SLICE_MS:
             self._begin(applied_ms)
-        keys = [blake2b(event.id.encode(), digest_size=8).digest() for event in events]
-        prints = [crc32(_encode(event)) for event in events]
-        contents = self._contents
-        if len(set(keys)) == len(keys) and contents.keys().isdisjoint(keys):
+        keys = [quick_hash(event.id.encode()) for event in events]
+        prints = [quick_hash(_encode(event)) & _PRINT for event in events]
+        contents, number = self._contents, len(keys)
+        fits = len(self._keys) + number <= SLICE_IDS
+        if fits and len(set(keys)) == number and contents.keys().isdisjoint(keys):
             contents.update(zip(keys, prints, strict=True))
-            self._keys += keys
-            self._prints += prints
+            self._keys.extend(keys)
+            self._prints.extend(prints)
             return None
-        return [self._judge(key, content) for key, content in zip(keys, prints, strict=True)]
+        verdicts = [self._judge(key, content, applied_ms) for key, content in zip(keys, prints, strict=True)]
+        return verdicts if verdicts.count("new") < number else None
 
     def pack(self) -> None:
         """Pack the newest slice too."""
         if self._slices.packed:
-            self._slices.packed[-1] = _packed(self._keys, self._prints)
+            self._slices.packed[-1] = self._keys.tobytes() + self._prints.tobytes()
 
-    def _judge(self, key: bytes, content: int) -> Verdict:
-        first = self._contents.setdefault(key, -1)
-        if first != -1:
+    def _judge(self, key: int, content: int, now: int) -> Verdict:
+        first = self._contents.get(key)
+        if first is not None:
             return "same" if first == content else "conflict"
+        if len(self._keys) >= SLICE_IDS:
+            self._begin(now)  # between two ids, not between two batches: however they were cut
         self._contents[key] = content
         self._keys.append(key)
         self._prints.append(content)
         return "new"
 
     def _begin(self, now: int) -> None:
-        """Begin a slice, and forget those beyond the horizon."""
+        """Begin a slice, and forget some of those beyond the horizon."""
         slices = self._slices
         self.pack()
-        while slices.starts and self._beyond(now):
+        for _ in range(FORGOTTEN_AT_ONCE):
+            if not slices.starts or not self._beyond(now):
+                break
             for key in _unpacked(slices.packed.pop(0))[0]:
                 del self._contents[key]
             del slices.starts[0]
             slices.forgotten_ms = slices.starts[0] if slices.starts else now
         slices.starts.append(now)
         slices.packed.append(b"")
-        self._keys, self._prints = [], []
+        self._keys, self._prints = _unpacked(b"")
 
     def _beyond(self, now: int) -> bool:
         starts = self._slices.starts
-        end = starts[1] if len(starts) > 1 else starts[0] + _SLICE_MS
+        end = starts[1] if len(starts) > 1 else starts[0] + SLICE_MS
         if end > now - LEAST_MS:
             return False
         return end <= now - HORIZON_MS or len(self._contents) > MOST_IDS
 
 
-def _packed(keys: list[bytes], prints: list[int]) -> bytes:
-    return b"".join(keys) + struct.pack(f"<{len(prints)}I", *prints)
-
-
-def _unpacked(packed: bytes) -> tuple[list[bytes], list[int]]:
+def _unpacked(packed: bytes) -> "tuple[array[int], array[int]]":
     number = len(packed) // 12
-    keys = [packed[at : at + 8] for at in range(0, 8 * number, 8)]
-    return keys, list(struct.unpack(f"<{number}I", packed[8 * number :]))
+    keys, prints = array("Q"), array("I")
+    keys.frombytes(packed[: 8 * number])
+    prints.frombytes(packed[8 * number :])
+    return keys, prints
 
 
 class SeenKeys(Struct):
@@ -124,9 +130,10 @@ class SeenKeys(Struct):
 
     def take(self, key: str, content: Struct) -> Verdict:
         """Note a key; say whether it is new, was seen with this content, or with another."""
-        print_ = crc32(_encode(content))
-        first = self.contents.setdefault(id_hash(key), -1)
-        if first == -1:
-            self.contents[id_hash(key)] = print_
+        contents, hashed = self.contents, quick_hash(key.encode())
+        print_ = quick_hash(_encode(content)) & _PRINT
+        first = contents.get(hashed)
+        if first is None:
+            contents[hashed] = print_
             return "new"
         return "same" if first == print_ else "conflict"

@@ -5,7 +5,7 @@ from bisect import bisect_right
 from msgspec import Struct, field
 
 from app.engine.seconds import KEPT_SECONDS
-from app.engine.sums import MOST
+from app.engine.sums import MOST, bounded
 
 
 class Tally(Struct):
@@ -14,7 +14,7 @@ class Tally(Struct):
     Shape:  a running total, and for each of the last KEPT_SECONDS seconds that added something the total before it.
             Any window is then one search and one difference, whatever its length, and adding is one sum.
     Source: prefix sums; sparse, because most counts of most seconds are zero.
-    Error:  what would take a total beyond MOST is not added.
+    Error:  what would take a total beyond MOST is not added, so amounts that are not negative may be summed first.
     """
 
     total: int = 0
@@ -31,7 +31,8 @@ class Tally(Struct):
     def add(self, second: int, amount: int) -> None:
         """Add in time. Seconds mostly rise; one that lies back finds its place."""
         if not (-MOST <= self.total + amount <= MOST and -MOST <= self.in_time + amount <= MOST):
-            return
+            amount = bounded(self.total + amount) - self.total
+            amount = bounded(self.in_time + amount) - self.in_time
         if second == self.last:
             pass
         elif second > self.last:
@@ -47,8 +48,7 @@ class Tally(Struct):
 
     def add_late(self, second: int, amount: int) -> None:
         """Add to the total and to the charts, but to no window."""
-        if not -MOST <= self.total + amount <= MOST:
-            return
+        amount = bounded(self.total + amount) - self.total
         self.total += amount
         self.late[second] = self.late.get(second, 0) + amount
         if len(self.late) > KEPT_SECONDS:
