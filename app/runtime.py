@@ -5,10 +5,9 @@ one process with all of them the bus is memory; else Redis carries it, and every
 """
 
 import asyncio
-import contextlib
 import gc
 import secrets
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -57,9 +56,10 @@ from app.operations.observed import Observed
 from app.realtime.hub import Clocked, Hub, View
 from app.realtime.overview import EVERY_BRAND, Overview, overview_view
 from app.realtime.owner import Owner
+from app.realtime.relay import Relay
 from app.realtime.sockets import Sockets
 from app.realtime.tablets import TELL_EVERY_S, TabletsOfProcess
-from app.realtime.viewers import Followed, Sink, Viewer
+from app.realtime.viewers import Followed, Viewers
 from app.realtime.worker import Worker
 from app.settings import Settings
 from app.store.counters import next_fence
@@ -80,9 +80,6 @@ TIDY_AT_LATEST = 120
 """After so many waits in which events came all the time, a full collection is made all the same."""
 COLLECTOR = (50_000, 20, 1_000_000)
 """Young objects before a small collection; the last: no full one by itself."""
-BOARD_WITHIN_S = 5.0
-BOARD_LOOK_S = (0.002, 0.05)
-"""A board that was asked for is looked for after the first, then ever more seldom up to the second."""
 
 Role = Literal["web", "worker", "pump"]
 ALL_ROLES: Final[frozenset[Role]] = frozenset({"web", "worker", "pump"})
@@ -206,6 +203,14 @@ class Runtime:
         self._overview_frames = MemoryFrameLog()
         self._overview_hub = Hub(self._overview_frames)
         self._overview_whole = True
+        self.viewers = Viewers(
+            Relay(
+                frames=_Frames(self.frames, self._overview_frames),
+                clock=self.clock,
+                want=self._want_here,
+                clocked=self._clocked,
+            )
+        )
         self._boards: dict[View, float] = {}  # watched here -> when it was last asked for
         self._tails: dict[str, asyncio.Future[list[MinuteRow]]] = {}
         self._consoles: dict[str, int] = {}
@@ -294,6 +299,8 @@ class Runtime:
         if self.standby is not None:
             self._run(self.standby.run(), "pump")
         if "web" in self.roles:
+            self._run(self.viewers.run(), "viewers")
+            self._run(self.sockets.run(), "sockets")
             self._run(self._watch_overview(), "overview")
             self._run(self._ask_for_boards(), "boards")
             self._run(self._tell_tablets(), "tablets")
@@ -406,46 +413,17 @@ class Runtime:
 
     # Viewers.
 
-    def viewer(self, sink: Sink, follow: Callable[[], Followed]) -> Viewer:
-        """A viewer of whatever `follow` says at each moment."""
-        return Viewer(
-            sink,
-            frames=_Frames(self.frames, self._overview_frames),
-            clock=self.clock,
-            now=follow,
-            show=self.show,
-            keep=self._keep,
-            clocked=self._clocked,
-        )
-
-    async def show(self, view: View) -> bool:
-        """Have a board made by the owner of its session; False when it has not come in time."""
-        if view.of.startswith("overview:"):
-            await self._overview_hub.show(view, self.overview.of(view.of.removeprefix("overview:")), self.clock.now())
-            return True
-        self._want(view)
-        loop = asyncio.get_running_loop()
-        until, pause = loop.time() + BOARD_WITHIN_S, BOARD_LOOK_S[0]
-        while await self.frames.newest(view.name) is None:
-            if loop.time() >= until:
-                return False
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, BOARD_LOOK_S[1])
-        return True
+    def _want_here(self, view: View) -> None:
+        """Somebody watches a board here: have it made, or kept, by whoever can."""
+        if not view.of.startswith("overview:"):
+            self._want(view)
+        elif not self._overview_hub.keep(view, self.clock.now()):
+            board = self.overview.of(view.of.removeprefix("overview:"))
+            self._soon(self._overview_hub.show(view, board, self.clock.now()))
 
     def _want(self, view: View) -> None:
         self._boards[view] = asyncio.get_running_loop().time()
         self.news.tell(BoardWanted(view.of, view.audience, view.clearance))
-
-    def _keep(self, view: View) -> bool:
-        if view.of.startswith("overview:"):
-            return self._overview_hub.keep(view, self.clock.now())
-        asked = self._boards.get(view)
-        if asked is None:
-            return False
-        if asyncio.get_running_loop().time() - asked >= TELL_BOARDS_EVERY_S:
-            self._want(view)
-        return True
 
     async def _ask_for_boards(self) -> None:
         """Forget the boards that nobody has kept."""
@@ -492,14 +470,9 @@ class Runtime:
             return Clocked(wall, wall, 1.0)
         return Clocked(session.clock.at(wall), wall, session.clock.rate)
 
-    @contextlib.contextmanager
-    def console(self, room: str) -> Iterator[None]:
-        """While a console of the room is open."""
-        self._consoles[room] = self._consoles.get(room, 0) + 1
-        try:
-            yield
-        finally:
-            self._consoles[room] -= 1
+    def console_here(self, room: str, change: int) -> None:
+        """A console of the room opened (+1) or closed (-1) here."""
+        self._consoles[room] = self._consoles.get(room, 0) + change
 
     def console_open(self) -> bool:
         """Whether anybody watches the console of any room here."""

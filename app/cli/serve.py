@@ -26,6 +26,7 @@ from app.main import build, build_inner
 from app.operations.installation import Installation
 from app.operations.socket import serve_socket
 from app.operations.table import handlers
+from app.realtime.fanout_door import Detachable
 from app.runtime import ALL_ROLES, Role, Runtime, bus_of, seal_key
 from app.settings import Settings
 from app.store import migrate
@@ -233,7 +234,7 @@ async def _listen(
         build(runtime) if "web" in runtime.roles else build_inner(runtime),
         host=settings.host,
         port=settings.port,
-        ws="websockets-sansio",
+        ws=Detachable,
         ws_max_size=4_096,
         ws_per_message_deflate=False,
         log_config=None,

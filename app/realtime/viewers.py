@@ -1,33 +1,29 @@
-"""Viewers: one loop a socket that follows a board through the frame log, and gets the present when it falls behind.
+"""Viewers: who watches what in this process, and what changes for all of them at once.
 
-The loop holds nothing but its place (epoch, seq): what it sends are the bytes of the log, encoded once for everybody.
-A socket that does not take its bytes holds up only this loop; when it comes back and its place is not in the ring any
-more, it gets one fresh snapshot, in which every open alert and prompt stands.
+People who follow the same thing as the same audience are one gallery: what they follow is looked at once for all of
+them. Galleries that show the same board share its fan-out.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final
 
 import msgspec
+import structlog
 
-from app.bus.ports import FrameLog
-from app.clock import Clock
-from app.domain.frames import BEAT_MS, Ask, Beat, Hello
+from app.domain.frames import BEAT_MS, Ask, Hello
+from app.realtime.fanout import Fanout, Outlet, Viewer
+from app.realtime.fanout_wire import framed
 from app.realtime.frames import encode
-from app.realtime.hub import Clocked, View
+from app.realtime.hub import View
+from app.realtime.relay import Relay
 
-SEND_WITHIN_S = 20.0
-"""A socket that has not taken one frame after this long is closed (1013)."""
-BEHIND = 64
-"""More deltas than this behind: the present instead of the backlog."""
+LOOK_EVERY_S: Final = 0.25
+"""How often it is seen what a gallery follows, and pages are given what they have asked for: at most so often each."""
 
-
-class Sink(Protocol):
-    """The sending side of a socket."""
-
-    async def send(self, frame: bytes) -> None: ...
+log = structlog.get_logger()
+_asks: Final = msgspec.json.Decoder(Ask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,122 +34,146 @@ class Followed:
     hello: Hello
 
 
-class TooSlow(Exception):
-    """The socket took nothing for SEND_WITHIN_S."""
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What somebody wants to follow. Equal keys follow the same and see the same."""
+
+    key: Hashable
+    now: Callable[[], Followed]
 
 
-class Viewer:
-    """Owns one viewer's place in the frames; knows nothing of sessions, people or sockets' kinds."""
+class _Gallery:
+    """Those who follow one subject. Owns what that was when it was last looked at."""
 
-    def __init__(
-        self,
-        sink: Sink,
-        *,
-        frames: FrameLog,
-        clock: Clock,
-        now: Callable[[], Followed],
-        show: Callable[[View], Awaitable[bool]],
-        keep: Callable[[View], bool],
-        clocked: Callable[[View], Clocked],
-    ) -> None:
-        self._sink = sink
-        self._frames = frames
-        self._clock = clock
-        self._now = now
-        self._show = show
-        self._keep = keep
-        self._clocked = clocked
-        self._epoch = 0
-        self._seq = 0
-        self._asked: Ask | None = None
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self.followed = subject.now()
+        self.seats: dict[Seat, None] = {}
 
-    def ask(self, text: str | bytes) -> None:
-        """Take a message of the page: a place to resume from, or nothing that is understood (then it is ignored)."""
+    def moved(self) -> bool:
+        """Look again; True when they follow something else now."""
+        before, self.followed = self.followed, self.subject.now()
+        return (before.view, before.hello.session) != (self.followed.view, self.followed.hello.session)
+
+    def greeting(self) -> bytes:
+        return framed(encode(self.followed.hello))
+
+
+class Seat(Viewer):
+    """A viewer in its gallery. Its outlet says what the page has said, and that it has drained or ended."""
+
+    __slots__ = ("_ended", "_viewers", "asked", "gallery")
+
+    def __init__(self, viewers: "Viewers", outlet: Outlet, gallery: _Gallery, fanout: Fanout) -> None:
+        super().__init__(outlet, fanout)
+        self._viewers = viewers
+        self.gallery = gallery
+        self.asked: Ask | None = None
+        self._ended: Callable[[], object] | None = None
+
+    def said(self, text: bytes) -> None:
+        """Take a message of the page: a place to go on from, or nothing that is understood (then it is ignored)."""
         try:
-            self._asked = msgspec.json.decode(text, type=Ask)
+            self.asked = _asks.decode(text)
         except msgspec.MsgspecError:
             return
+        self._viewers.asked(self)
 
-    async def follow(self, resume: Ask | None = None) -> None:
-        """Send until cancelled or the socket is too slow. `resume`: the place a reconnecting page still holds."""
-        self._asked = resume
-        followed: Followed | None = None
-        while True:
-            now = self._now()
-            if followed is None or now.view != followed.view or now.hello.session != followed.hello.session:
-                followed = now
-                await self._send(encode(now.hello))
-                if now.view is not None:
-                    await self._start(now.view)
-            if followed.view is None:
-                await self._send(encode(self._idle_beat()))
-                await asyncio.sleep(BEAT_MS / 1000)
-                continue
-            await self._pass_on(followed.view)
+    def on_end(self, ended: Callable[[], object]) -> None:
+        """Call this once the socket has ended, however that was."""
+        self._ended = ended
 
-    async def _start(self, view: View) -> None:
-        """The missed deltas when the page's place is still held, else the snapshot."""
-        await self._show(view)
-        asked, self._asked = self._asked, None
-        if asked is not None and asked.seq is not None:
-            missed = await self._frames.since(view.name, asked.epoch, asked.seq)
-            if missed is not None and len(missed) <= BEHIND:
-                self._epoch, self._seq = asked.epoch, asked.seq
-                for frame in missed:
-                    await self._send(frame.data)
-                    self._seq = frame.seq
-                return
-        await self._present(view)
+    def ended(self) -> None:
+        """The socket has ended. Told again, it does nothing."""
+        self._viewers.leave(self)
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended()
 
-    async def _present(self, view: View) -> None:
-        kept = await self._frames.newest(view.name)
-        if kept is None:
-            return
-        self._epoch, self._seq = kept.epoch, kept.seq
-        for part in kept.snapshot:
-            await self._send(part)
-        for delta in kept.deltas:
-            await self._send(delta.data)
-            self._seq = delta.seq
 
-    async def _pass_on(self, view: View) -> None:
-        if not self._keep(view):
-            await self._show(view)
-        if self._asked is not None:
-            await self._start(view)
-        frames = await self._frames.wait(view.name, self._epoch, self._seq, BEAT_MS)
-        if not frames:
-            newest = await self._frames.newest(view.name)
-            if newest is not None and newest.epoch > self._epoch:
-                await self._present(view)
-            clocked = self._clocked(view)
-            await self._send(
-                encode(
-                    Beat(
-                        epoch=self._epoch,
-                        seq=self._seq,
-                        now_ms=clocked.now_ms,
-                        wall_ms=clocked.wall_ms,
-                        rate=clocked.rate,
-                    )
-                )
-            )
-            return
-        follows = frames[0].epoch == self._epoch and frames[0].seq == self._seq + 1
-        if not follows or len(frames) > BEHIND:
-            await self._present(view)
-            return
-        for frame in frames:
-            await self._send(frame.data)
-            self._seq = frame.seq
+class Viewers:
+    """Owns the galleries; knows nothing of people and of what a session is."""
 
-    def _idle_beat(self) -> Beat:
-        wall = self._clock.now()
-        return Beat(epoch=0, seq=0, now_ms=wall, wall_ms=wall, rate=1.0)
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._galleries: dict[Hashable, _Gallery] = {}
+        self._asking: set[Seat] = set()
 
-    async def _send(self, frame: bytes) -> None:
+    def __len__(self) -> int:
+        return sum(len(gallery.seats) for gallery in self._galleries.values())
+
+    def join(self, outlet: Outlet, subject: Subject, resume: Ask | None = None) -> Seat:
+        """Seat somebody, who has what there is once pushed. `resume`: the place a reconnecting page still holds."""
+        gallery = self._galleries.get(subject.key)
+        if gallery is None:
+            gallery = self._galleries[subject.key] = _Gallery(subject)
+        elif gallery.moved():
+            self._move(gallery)
+        fanout = self._relay.fanout(gallery.followed.view)
+        seat = Seat(self, outlet, gallery, fanout)
+        gallery.seats[seat] = fanout.viewers[seat] = None
+        seat.begin(fanout, gallery.greeting(), _place(resume))
+        return seat
+
+    def leave(self, seat: Seat) -> None:
+        """Somebody has gone."""
+        gallery = seat.gallery
+        gallery.seats.pop(seat, None)
+        seat.fanout.viewers.pop(seat, None)
+        self._asking.discard(seat)
+        if not gallery.seats and self._galleries.get(gallery.subject.key) is gallery:
+            del self._galleries[gallery.subject.key]
+
+    def asked(self, seat: Seat) -> None:
+        """A page has asked for something."""
+        self._asking.add(seat)
+
+    async def run(self) -> None:
+        """Look after everybody until cancelled."""
+        loop = asyncio.get_running_loop()
+        beat_at = loop.time()
         try:
-            async with asyncio.timeout(SEND_WITHIN_S):
-                await self._sink.send(frame)
-        except TimeoutError as stalled:
-            raise TooSlow from stalled
+            while True:
+                await asyncio.sleep(LOOK_EVERY_S)
+                now = loop.time()
+                self.look()
+                await self._relay.tend(now)
+                if now >= beat_at:
+                    beat_at = max(beat_at + BEAT_MS / 1000, now)
+                    self.beat(now)
+        finally:
+            await self._relay.close()
+
+    def look(self) -> None:
+        """See what has changed for a gallery, and answer those who have asked."""
+        for gallery in list(self._galleries.values()):
+            try:
+                if gallery.moved():
+                    self._move(gallery)
+            except Exception:
+                log.exception("gallery_breaks", subject=gallery.subject.key)
+        asking, self._asking = self._asking, set()
+        for seat in asking:
+            asked, seat.asked = seat.asked, None
+            seat.begin(seat.fanout, None, _place(asked))
+            seat.push()
+
+    def beat(self, now: float) -> None:
+        """A second has passed: tell the time, and let go of whoever is not there any more."""
+        for fanout in self._relay.fanouts():
+            fanout.beat()
+            for viewer in list(fanout.viewers):
+                viewer.outlet.tick(now)
+
+    def _move(self, gallery: _Gallery) -> None:
+        """Greet everybody again, and let them watch the board that is shown now."""
+        fanout, greeting = self._relay.fanout(gallery.followed.view), gallery.greeting()
+        for seat in gallery.seats:
+            seat.fanout.viewers.pop(seat, None)
+            fanout.viewers[seat] = None
+            seat.begin(fanout, greeting, None)
+        fanout.soon()
+
+
+def _place(asked: Ask | None) -> tuple[int, int] | None:
+    return (asked.epoch, asked.seq) if asked is not None and asked.seq is not None else None

@@ -1,0 +1,257 @@
+"""The fan-out: what is new on one board goes out to everybody who watches it, in one write each.
+
+Nothing is queued for a viewer: it is a place in the board's track. A pass looks at every viewer that can take
+something; one that cannot is left out until it has drained, and costs its place and what its socket holds.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from app.domain.frames import BEAT_MS, Beat
+from app.realtime.fanout_track import Batch, Present, Track
+from app.realtime.fanout_wire import framed
+from app.realtime.frames import encode
+from app.realtime.hub import Clocked
+
+SLICE: Final = 256
+"""Viewers written to without a break: two milliseconds."""
+LEAST_S: Final = 0.02
+"""From one pass to the next: under load the batches grow instead."""
+BEAT_EARLY_S: Final = 0.75 * BEAT_MS / 1000
+"""A beat that is this near goes out with what is written anyhow."""
+STALLED_S: Final = 1.0
+"""One that was stalled longer is given the present, if that is less than what it has missed."""
+NOWHERE: Final = -2
+
+
+class Outlet(Protocol):
+    """The sending side of a socket. It takes frames as long as the other side does."""
+
+    busy: bool
+    """Whether it takes nothing now: not drained yet, or closed."""
+
+    def take(self, batch: Batch) -> int:
+        """Send frames from the first on; return how many are taken, at least one. Not to be asked while busy."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Say why, and end. The viewer is told that it has ended before this returns."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """Once a second: let go of an end that takes nothing or is not there any more."""
+        ...
+
+
+class Source(Protocol):
+    """Where a board's frames come from."""
+
+    @property
+    def track(self) -> Track: ...
+
+    def refresh(self) -> None:
+        """Have the present read anew; the fan-out is told when it is there."""
+        ...
+
+    async def look_back(self, epoch: int, seq: int) -> None:
+        """Hold what followed an older place, if it is still to be had."""
+        ...
+
+
+class Viewer:
+    """Owns one viewer's place on the board it watches. `epoch` NOWHERE: it has none, and starts from the present.
+
+    `greeting` goes out first. `resume`: the place it says it has, to be tried once it has been greeted.
+    """
+
+    __slots__ = ("_at", "_present", "epoch", "fanout", "greeting", "outlet", "resume", "seq", "waits")
+
+    def __init__(self, outlet: Outlet, fanout: "Fanout") -> None:
+        self.outlet = outlet
+        self.fanout = fanout
+        self.epoch = NOWHERE
+        self.seq = 0
+        self.greeting: bytes | None = None
+        self.resume: tuple[int, int] | None = None
+        self.waits = False
+        """For older frames that are being read for it."""
+        self._present: Present | None = None
+        self._at = 0
+
+    def begin(self, fanout: "Fanout", greeting: bytes | None, resume: tuple[int, int] | None) -> None:
+        """From the next push on, watch this board, from this place or from its present. No `greeting`: none but one
+        that is still owed."""
+        self.fanout = fanout
+        self.greeting, self.resume = greeting or self.greeting, resume
+        self.epoch, self.waits, self._present = NOWHERE, False, None
+
+    def push(self) -> None:
+        """Send what there is for this one, until it has all or takes no more."""
+        outlet = self.outlet
+        while not outlet.busy:
+            batch = self._next()
+            if batch is None:
+                return
+            self._took(outlet.take(batch))
+
+    def drained(self, stalled_s: float) -> None:
+        """The outlet takes frames again."""
+        track = self.fanout.track
+        if stalled_s > STALLED_S and self.epoch != NOWHERE and track.holds(self.epoch, self.seq):
+            present = track.present
+            if present is not None and present.size < track.backlog(self.seq):
+                self.epoch = NOWHERE
+        self.push()
+
+    def _next(self) -> Batch | None:
+        if self.greeting is not None:
+            return Batch((self.greeting,))
+        track = self.fanout.track
+        if self._present is not None and self._present.frames:
+            return self._present.batch(self._at)
+        if self.resume is not None and track.epoch >= 0:
+            self._resume(track, *self.resume)
+        if self.waits:
+            return None
+        if track.holds(self.epoch, self.seq):
+            return track.after(self.seq) if self.seq < track.seq else None
+        self.epoch, self._present = NOWHERE, track.present
+        if self._present is None:
+            self.fanout.source.refresh()
+            return None
+        self._at = 0
+        return self._present.batch(0)
+
+    def _resume(self, track: Track, epoch: int, seq: int) -> None:
+        self.resume = None
+        if track.holds(epoch, seq):
+            self.epoch, self.seq = epoch, seq
+        elif epoch == track.epoch and seq < track.first:
+            self.waits = True
+            self.fanout.look_back(self, epoch, seq)
+
+    def _took(self, frames: int) -> None:
+        if self.greeting is not None:
+            self.greeting = None
+        elif self._present is not None:
+            self._at += frames
+            if self._at >= len(self._present.frames):
+                self.epoch, self.seq, self._present = self._present.epoch, self._present.seq, None
+        else:
+            self.seq += frames
+
+
+class Fanout:
+    """Owns the viewers of one board and the passes over them; knows nothing of sessions, people or sockets' kinds."""
+
+    def __init__(self, source: Source, clocked: Callable[[], Clocked]) -> None:
+        self.source = source
+        self.track = source.track
+        self.viewers: dict[Viewer, None] = {}
+        self._clocked = clocked
+        self._loop = asyncio.get_running_loop()
+        self._next: asyncio.Handle | None = None
+        self._under_way = self._again = False
+        self._began = self._beaten = -1.0
+        self._beat: bytes | None = None
+        self._older: dict[Viewer, tuple[int, int]] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    def soon(self) -> None:
+        """Let a pass begin: in the loop's next turn, or LEAST_S after the one before began. What comes while one is
+        under way gets another."""
+        if self._under_way:
+            self._again = True
+        elif self._next is None:
+            at = self._began + LEAST_S
+            late = at > self._loop.time()
+            self._next = self._loop.call_at(at, self._pass) if late else self._loop.call_soon(self._pass)
+
+    def beat(self) -> None:
+        """A second has passed: tell the time, unless a pass has just done so."""
+        if self._loop.time() - self._beaten >= BEAT_EARLY_S:
+            self.soon()
+
+    def close(self) -> None:
+        """Nobody watches any more."""
+        if self._next is not None:
+            self._next.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
+
+    def look_back(self, viewer: Viewer, epoch: int, seq: int) -> None:
+        """Read once for all who come back to a place that is not held any more; then push them."""
+        self._older[viewer] = (epoch, seq)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_back())
+
+    async def _look_back(self) -> None:
+        await asyncio.sleep(0)  # whoever comes in the same turn is read for too
+        while self._older:
+            older, self._older = self._older, {}
+            epoch = max(epoch for epoch, _ in older.values())
+            await self.source.look_back(epoch, min(seq for at, seq in older.values() if at == epoch))
+            for viewer, place in older.items():
+                if viewer.waits and viewer.fanout is self:
+                    viewer.waits = False
+                    if self.track.holds(*place):
+                        viewer.epoch, viewer.seq = place
+                    viewer.push()
+
+    def _pass(self) -> None:
+        now = self._loop.time()
+        self._began, self._under_way, self._again = now, True, False
+        self._beat = None
+        if now - self._beaten >= BEAT_EARLY_S:
+            self._beaten = now
+            self._beat = self._frame(max(self.track.epoch, 0), max(self.track.seq, 0))
+        self._slice(list(self.viewers), 0)
+
+    def _slice(self, viewers: list[Viewer], at: int) -> None:
+        self._write(viewers[at : at + SLICE])
+        if at + SLICE < len(viewers):
+            self._next = self._loop.call_soon(self._slice, viewers, at + SLICE)
+            return
+        self._next, self._under_way = None, False
+        if self._again:
+            self.soon()
+
+    def _write(self, viewers: list[Viewer]) -> None:
+        """Nearly all are at the same place and take the same bytes. No await: nothing is added meanwhile."""
+        track, at = self.track, NOWHERE
+        batch: Batch | None = None
+        for viewer in viewers:
+            outlet = viewer.outlet
+            if outlet.busy:
+                continue
+            if viewer.epoch != track.epoch or viewer.seq < track.first - 1:
+                self._start(viewer)
+                continue
+            if viewer.seq != at:
+                at = viewer.seq
+                batch = self._due(at)
+            if batch is not None:
+                viewer.seq = min(at + outlet.take(batch), track.seq)
+                if viewer.seq < track.seq:
+                    viewer.push()
+
+    def _due(self, seq: int) -> Batch | None:
+        """What somebody at this place gets: the deltas after it, and the beat if that is all of them."""
+        track, beat = self.track, self._beat
+        if seq == track.seq:
+            return None if beat is None else Batch((beat,))
+        batch = track.after(seq)
+        whole = seq + batch.count == track.seq
+        return Batch((*batch.frames, beat)) if beat is not None and whole else batch
+
+    def _start(self, viewer: Viewer) -> None:
+        """One without a place gets the present; where there is none yet, at least the time."""
+        viewer.push()
+        if self._beat is not None and not viewer.outlet.busy and viewer.epoch == NOWHERE:
+            viewer.outlet.take(Batch((self._frame(0, 0),)))
+
+    def _frame(self, epoch: int, seq: int) -> bytes:
+        clocked = self._clocked()
+        beat = Beat(epoch=epoch, seq=seq, now_ms=clocked.now_ms, wall_ms=clocked.wall_ms, rate=clocked.rate)
+        return framed(encode(beat))
