@@ -359,6 +359,34 @@ async def test_who_waits_learns_of_a_new_epoch(frame_log: FrameLog) -> None:
         assert list(await waiting) == [delta(1, 6)]
 
 
+async def test_a_thousand_boards_are_waited_for_at_once(frame_log: FrameLog) -> None:
+    boards = [f"b{n}" for n in range(1_000)]
+    waiting = [asyncio.create_task(frame_log.wait(board, 5, 0, SOON_MS)) for board in boards]
+    await asyncio.sleep(0.05)
+    await asyncio.gather(*(frame_log.publish(board, delta(1)) for board in boards))
+    assert [list(await one) for one in waiting] == [[delta(1)]] * len(boards)
+
+
+async def test_who_follows_a_board_gets_every_delta_once_and_in_order(frame_log: FrameLog) -> None:
+    async def follow(upto: int, seq: int = 0) -> list[int]:
+        found: list[int] = []
+        while seq < upto:
+            frames = await frame_log.wait("board", 5, seq, SOON_MS)
+            assert frames, f"nothing came after {seq}"
+            seq = frames[-1].seq
+            found += [frame.seq for frame in frames]
+        return found
+
+    followers = [asyncio.create_task(follow(RING * 4)) for _ in range(3)]
+    for seq in range(1, RING * 4 + 1):
+        await publish(frame_log, seq)
+        if seq % 5 == 0:
+            await asyncio.sleep(0.012)  # longer than followers take, so that none falls behind the ring
+    for follower in followers:
+        assert await follower == [*range(1, RING * 4 + 1)]
+    assert await follow(RING * 4, RING * 4 - 3) == [*range(RING * 4 - 2, RING * 4 + 1)], "one that comes later"
+
+
 async def test_waiting_in_vain_brings_nothing(frame_log: FrameLog) -> None:
     await frame_log.put_snapshot("board", 5, 0, [b"s"])
     assert list(await frame_log.wait("board", 5, 0, NOT_MS)) == []

@@ -1,15 +1,22 @@
 """Promises between processes: a new owner misses nothing, and an emptied Redis gives no fence twice."""
 
 import asyncio
+import os
+import signal
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import pytest
 import redis
 
-from app.bus.ports import Committed
-from app.bus.redis_streams import RedisLink, RedisOwnership, RedisSessionLog
+from app.bus.ports import Committed, Stored
+from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisOwnership, RedisSessionLog
 from app.domain.identity import Fence
-from app.errors import Unavailable
-from tests.bus.conftest import own_link
-from tests.bus.test_contract import SOON_MS, entry, names
+from app.domain.records import encode_entry
+from app.errors import StaleExpectation, Unavailable
+from tests.bus.conftest import ROOM, own_link
+from tests.bus.test_contract import NOT_MS, SOON_MS, entry, names, take_all
 from tests.servers import ValkeyServer
 
 
@@ -68,17 +75,184 @@ async def test_fences_go_on_after_redis_was_emptied(own_valkey: ValkeyServer) ->
     await link.close()
 
 
-async def test_a_redis_that_is_away_is_said_to_be_so(own_valkey: ValkeyServer) -> None:
+class Ports:
+    """All ports of one process over one link, and one call of each method."""
+
+    def __init__(self, link: RedisLink) -> None:
+        self.log = RedisSessionLog(link)
+        self.frames, self.leases = RedisFrameLog(link), RedisOwnership(link)
+
+    def calls(self) -> list[Coroutine[Any, Any, object]]:
+        frames, leases = self.frames, self.leases
+        return [
+            self.log.append("a", entry("y")),
+            self.log.take(None, 10, SOON_MS),
+            self.log.waiting(),
+            frames.put_snapshot("b", 5, 0, [b"s"]),
+            frames.publish("b", Stored(5, 1, b"d")),
+            frames.since("b", 5, 0),
+            frames.newest("b"),
+            frames.wait("b", 5, 0, SOON_MS),
+            frames.forget("c", 5),
+            leases.acquire("n", SOON_MS),
+            leases.acquire_all(["n", "m"], SOON_MS),
+            leases.renew("n", Fence(1), SOON_MS),
+            leases.renew_all({"n": Fence(1)}, SOON_MS),
+            leases.release("o", Fence(1)),
+        ]
+
+    async def refused(self) -> list[bool]:
+        """Make all calls at once; tell of each whether it was refused as it should be."""
+        async with asyncio.timeout(SOON_MS / 1000):
+            results = await asyncio.gather(*self.calls(), return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, Unavailable):
+                raise result
+        return [isinstance(result, Unavailable) for result in results]
+
+
+async def test_a_redis_that_is_away_is_said_to_be_so_by_every_call_and_all_go_on_once_it_is_back(
+    own_valkey: ValkeyServer,
+) -> None:
+    link = RedisLink(own_valkey.url(), prefix="test")
+    ports = Ports(link)
+    ticket = await ports.log.append("a", entry("x"))
+    assert await ports.frames.wait("b", 5, 0, NOT_MS) == []
+    own_valkey.stop()
+    assert all(await ports.refused())
+    with pytest.raises(Unavailable):
+        await ports.log.committed(ticket, NOT_MS)
+    own_valkey.start()
+    await asyncio.sleep(0.01)
+    assert not any(await ports.refused())
+    await ports.log.close()
+    await link.close()
+
+
+async def test_a_redis_that_says_nothing_is_not_waited_for(own_valkey: ValkeyServer) -> None:
+    link = RedisLink(own_valkey.url(), prefix="test", silence_s=0.2)
+    ports = Ports(link)
+    await ports.log.append("a", entry("x"))
+    pid = int((own_valkey.folder / "pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert all(await ports.refused())
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert not any(await ports.refused())
+    await ports.log.close()
+    await link.close()
+
+
+@contextmanager
+def unreachable(server: ValkeyServer) -> Iterator[None]:
+    """Cut every connection to a server and let nobody make a new one; it keeps what it has."""
+    hidden = server.socket.with_name("hidden")
+    with redis.Redis.from_url(server.url()) as control:
+        control.ping()
+        server.socket.rename(hidden)
+        control.client_kill_filter(_type="normal", skipme=True)
+    yield
+    hidden.rename(server.socket)
+
+
+async def test_answers_given_while_redis_is_away_arrive_once_it_is_back(own_valkey: ValkeyServer) -> None:
     link = RedisLink(own_valkey.url(), prefix="test")
     log = RedisSessionLog(link)
-    ticket = await log.append("a", entry("x"))
-    own_valkey.stop()
-    refused = []
-    for ask in (log.append("a", entry("y")), log.take(None, 10, SOON_MS), log.committed(ticket, 20)):
-        try:
-            await ask
-        except Unavailable as refusal:
-            refused.append(refusal.code)
-    assert refused == ["unavailable"] * 3
+    tickets = [await log.append("a", entry(f"n{n}", 3)) for n in range(10)]
+    taken = await take_all(log, 10)
+    with unreachable(own_valkey):
+        await log.settle_all([(one, Committed(n, n)) for n, one in enumerate(taken[:7])])
+        await log.settle_all([(one, StaleExpectation("no")) for one in taken[7:]])
+    assert [(await log.committed(ticket, SOON_MS)).first for ticket in tickets[:7]] == [*range(7)]
+    for ticket in tickets[7:]:
+        with pytest.raises(StaleExpectation):
+            await log.committed(ticket, SOON_MS)
+    assert not await log.waiting()
     await log.close()
     await link.close()
+
+
+async def test_an_entry_whose_answer_could_not_be_kept_is_taken_again(own_valkey: ValkeyServer) -> None:
+    link = RedisLink(own_valkey.url(), prefix="test")
+    log = RedisSessionLog(link, answers_kept=4)
+    for n in range(6):
+        await log.append("a", entry(f"n{n}"))
+    taken = await take_all(log, 6)
+    with unreachable(own_valkey):
+        await log.settle_all([(one, Committed(n, n)) for n, one in enumerate(taken)])
+    async with asyncio.timeout(SOON_MS / 1000):
+        while await log.waiting():
+            for again in (await log.take(None, 100, NOT_MS)).values():
+                await log.settle_all([(one, Committed(9, 9)) for one in again])
+    await log.close()
+    await link.close()
+
+
+@pytest.mark.parametrize("how", ["restarted", "flushed"])
+async def test_an_emptied_redis_begins_from_nothing_and_misses_nothing_new(own_valkey: ValkeyServer, how: str) -> None:
+    link = RedisLink(own_valkey.url(), prefix="test")
+    log = RedisSessionLog(link, waiting_events=ROOM)
+    fields = ("n", "1", "t", "0", "r", "reply")
+    for key in (link.name("log", "a"), link.name("bell")):  # as a server whose clock was ahead of the next one's
+        await link.command("XADD", key, f"{10**14}-0", *fields, "b", encode_entry(entry("old")))
+    lost = await log.append("a", entry("fills", ROOM))
+    assert names(await take_all(log, 2)) == ["old", "fills"]
+    unread = await log.append("b", entry("unread"))
+    if how == "flushed":
+        await link.command("FLUSHALL")
+    else:
+        own_valkey.stop()
+        own_valkey.start()
+        await asyncio.sleep(0.01)
+    for ticket in (lost, unread):
+        with pytest.raises(Unavailable):
+            await log.committed(ticket, NOT_MS)
+    ticket = await log.append("a", entry("again", ROOM))
+    (taken,) = (await log.take(None, 1_000, SOON_MS))["a"]
+    assert names([taken]) == ["again"]
+    await log.settle(taken, Committed(2, ROOM + 1))
+    assert await log.committed(ticket, SOON_MS) == Committed(2, ROOM + 1)
+    assert not await log.waiting()
+    await log.close()
+    await link.close()
+
+
+async def test_a_count_whose_entries_ran_out_is_put_right(valkey_url: str) -> None:
+    async with own_link(valkey_url) as link:
+        log = RedisSessionLog(link, waiting_events=ROOM)
+        await log.append("a", entry("fills", ROOM))
+        await link.command("DEL", link.name("log", "a"))  # as a day without an owner would
+        assert await log.take(None, 100, NOT_MS) == {}
+        assert not await log.waiting()
+        await log.append("a", entry("fits", ROOM))
+        await log.close()
+
+
+async def test_an_entry_that_cannot_be_read_is_refused_and_the_others_go_on(valkey_url: str) -> None:
+    async with own_link(valkey_url) as link:
+        log = RedisSessionLog(link)
+        await log.append("a", entry("good"))
+        await link.command("XADD", link.name("log", "a"), "*", "n", "1", "t", "0", "r", "reply", "b", b"\xc1")
+        await link.command("HINCRBY", link.name("waiting"), "a", 1)
+        (good,) = await take_all(log, 1)
+        await log.settle(good, Committed(2, 2))
+        assert not await log.waiting()
+        await log.close()
+
+
+async def test_of_a_thousand_sessions_only_those_that_have_something_are_read(valkey_url: str) -> None:
+    async with own_link(valkey_url) as link:
+        log = RedisSessionLog(link)
+        mine = {f"s{n}": n for n in range(1_000)}
+        await log.append_all([("s7", entry("x")), ("other", entry("y"))])
+        before = await _commands(link)
+        assert list(await log.take(mine.keys(), 100, SOON_MS)) == ["s7"]
+        read = await _commands(link) - before
+        assert read == 1, "one stream, in one command"
+        await log.close()
+
+
+async def _commands(link: RedisLink) -> int:
+    stats = await link.command("INFO", "commandstats")
+    return int(stats.get("cmdstat_xread", {}).get("calls", 0))

@@ -6,7 +6,8 @@ from typing import Any, Final
 import msgspec
 
 from app.bus.ports import Kept, Stored
-from app.bus.redis_streams.link import BLOCK_MS, RedisLink
+from app.bus.redis_streams.following import Following, frames_of
+from app.bus.redis_streams.link import RedisLink
 from app.errors import FenceLost
 
 RING_FRAMES: Final = 1_024
@@ -62,10 +63,11 @@ return board
 
 
 class RedisFrameLog:
-    """Knows how boards lie in Redis; keeps nothing itself."""
+    """Knows how boards lie in Redis; keeps nothing itself but what is being followed."""
 
     def __init__(self, link: RedisLink, *, ring_frames: int = RING_FRAMES) -> None:
         self._link, self._frames = link, ring_frames
+        self._following = Following(link)
         self._publish, self._snapshot = link.script(PUBLISH), link.script(SNAPSHOT)
         self._newest, self._since, self._forget = link.script(NEWEST), link.script(SINCE), link.script(FORGET)
 
@@ -95,14 +97,7 @@ class RedisFrameLog:
 
     async def wait(self, board: str, epoch: int, seq: int, within_ms: int) -> Sequence[Stored]:
         """A higher epoch's deltas count as later ones; the asker sees by their numbers that a snapshot is due."""
-        stream = self._keys(board)[1]
-        left_ms = within_ms
-        while True:
-            slice_ms = min(left_ms, BLOCK_MS)
-            read = await self._link.read({stream: f"{epoch}-{seq + 1}"}, most=self._frames, block_ms=slice_ms)
-            left_ms -= slice_ms
-            if read or left_ms <= 0:
-                return [frame for _, entries in read for frame in _frames(entries)]
+        return await self._following.wait(self._keys(board)[1], (epoch, seq), within_ms)
 
     async def forget(self, board: str, epoch: int) -> None:
         await self._link.run(self._forget, self._keys(board), [epoch])
@@ -117,13 +112,8 @@ class RedisFrameLog:
 
 
 def _frames(entries: Any) -> list[Stored]:
-    frames = []
-    for entry_id, fields in entries:
-        text = entry_id.decode() if isinstance(entry_id, bytes) else entry_id
-        data = fields[b"f"] if isinstance(fields, dict) else fields[1]  # a script answers a flat list
-        epoch, _, seq = text.partition("-")
-        frames.append(Stored(int(epoch), int(seq) - 1, data))
-    return frames
+    """Return frames as a script answers them: each an id and a flat list of one field."""
+    return frames_of([(entry_id.decode(), {b"f": fields[1]}) for entry_id, fields in entries])
 
 
 def _whole(frames: list[Stored], seq: int, newest: int) -> list[Stored] | None:

@@ -1,7 +1,7 @@
 """The connections to Redis: one bounded pool for quick commands, one for those that wait, and their errors."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -14,12 +14,9 @@ from app.errors import Unavailable
 
 BLOCK_MS: Final = 2_000
 """Longest wait in one command."""
-POOL_WAIT_S: Final = 3.0
-CONNECT_S: Final = 3.0
-SILENCE_S: Final = 4.0
-"""A server that says nothing for this long is taken for dead: BLOCK_MS, and as much again for a busy one."""
-QUICK_S: Final = 5.0
-"""Longest that a quick command may take in all: a connection of the pool, connecting, answering."""
+SILENCE_S: Final = 3.0
+"""A server that says nothing for this long (beyond what it was asked to wait) is taken for dead; a connection that is
+not made by then too."""
 RETRY_S: Final = 0.2
 """What runs in the background asks a Redis that is away this often."""
 
@@ -45,10 +42,15 @@ def _be_cancelled() -> None:
 class RedisLink:
     """Owns the connections of one process; knows nothing of what is kept in Redis."""
 
-    def __init__(self, url: str, *, prefix: str = "cueroom", connections: int = 16) -> None:
+    def __init__(
+        self, url: str, *, prefix: str = "cueroom", connections: int = 16, silence_s: float = SILENCE_S
+    ) -> None:
         self.prefix = prefix
-        self._quick = _client(url, connections)
-        self._patient = _client(url, connections)  # a hundred waiting readers must not keep a settle waiting
+        self._within_s = silence_s * 1.5  # a quick command in all: a connection of the pool, connecting, answering
+        self._quick = _client(url, connections, silence_s, silence_s)
+        # Apart from it: what waits must not keep a settle waiting.
+        self._patient = _client(url, connections, silence_s, BLOCK_MS / 1000 + silence_s)
+        self._background: set[asyncio.Task[None]] = set()
 
     def name(self, *parts: str) -> str:
         """Return a key of this installation."""
@@ -61,13 +63,13 @@ class RedisLink:
     async def run(self, script: AsyncScript, keys: Sequence[str], args: Sequence[str | int | bytes]) -> Any:
         """Run a script: all of it or, when Redis does not answer, Unavailable."""
         with as_refusals():
-            async with asyncio.timeout(QUICK_S):
+            async with asyncio.timeout(self._within_s):
                 return await script(keys=keys, args=args)
 
     async def command(self, *words: str | int | bytes) -> Any:
         """Run one quick command."""
         with as_refusals():
-            async with asyncio.timeout(QUICK_S):
+            async with asyncio.timeout(self._within_s):
                 return await self._quick.execute_command(*words)  # type: ignore[no-untyped-call]
 
     async def read(
@@ -78,14 +80,22 @@ class RedisLink:
         block = () if block_ms is None else ("BLOCK", max(1, min(block_ms, BLOCK_MS)))
         with as_refusals():
             words = ("XREAD", "COUNT", most, *block, "STREAMS", *streams, *streams.values())
-            async with asyncio.timeout(QUICK_S + (block_ms is not None) * BLOCK_MS / 1000):
+            async with asyncio.timeout(self._within_s + (block_ms is not None) * BLOCK_MS / 1000):
                 answer: Any = await client.execute_command(*words)  # type: ignore[no-untyped-call]
         return [
             (name.decode(), [(entry.decode(), fields) for entry, fields in entries if fields is not None])
             for name, entries in answer or ()
         ]
 
+    def in_background(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
+        """Run something that ends with the link at the latest."""
+        task = asyncio.create_task(work, name=name)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
     async def close(self) -> None:
+        await end(*self._background)
         for client in (self._quick, self._patient):
             await client.aclose(close_connection_pool=True)
 
@@ -102,13 +112,13 @@ async def end(*tasks: asyncio.Task[Any] | None) -> None:
                 task.exception()  # else the loop would complain that nobody asked for it
 
 
-def _client(url: str, connections: int) -> Redis:
+def _client(url: str, connections: int, connect_s: float, silence_s: float) -> Redis:
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
-        timeout=POOL_WAIT_S,
-        socket_timeout=SILENCE_S,
-        socket_connect_timeout=CONNECT_S,
+        timeout=connect_s,
+        socket_timeout=silence_s,
+        socket_connect_timeout=connect_s,
         health_check_interval=30,
         # With these on, a connection that the server has closed is not noticed before a command fails on it.
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
