@@ -8,8 +8,9 @@ from typing import Final, Protocol
 
 from app.delivery.answers import Answer, Reply
 from app.delivery.dingtalk import DingTalk
-from app.delivery.robots import Message, Post, Robot, robots_of
+from app.delivery.robots import Message, Post, Robot, Unready, robots_of
 from app.delivery.webhook import Webhook
+from app.delivery.words import word
 from app.domain.plan import ChannelKind
 from app.domain.workspace import Channel
 
@@ -38,6 +39,20 @@ class Sender(Protocol):
 
 
 SENDERS: Final[Mapping[ChannelKind, Sender]] = {"dingtalk": DingTalk(), "webhook": Webhook()}
+
+
+def unready_of(channel: Channel, environ: Mapping[str, str]) -> Unready | None:
+    """Return what keeps a channel from sending, as far as its variables show."""
+    try:
+        receivers(channel, environ)
+    except Unready as unready:
+        return unready
+    return None
+
+
+def told(unready: Unready, language: str) -> str:
+    """Return it as a sentence."""
+    return word(unready.code, language, name=unready.name)
 
 
 def receivers(channel: Channel, environ: Mapping[str, str]) -> list[Robot]:

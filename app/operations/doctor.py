@@ -11,16 +11,22 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from app.domain.workspace import Room
+from app.delivery.budget import FOR_GOOD
+from app.delivery.channels import unready_of
+from app.delivery.words import reason
+from app.domain.deliveries import Standing
+from app.domain.words import in_language
+from app.domain.workspace import Channel, Room
 from app.engine.health import CONFLICT
 from app.instants import Instant
 from app.operations.answer import Answer
 from app.operations.installation import Installation
 from app.operations.words import word
 from app.store.alerts import of_session
+from app.store.deliveries import standings
 from app.store.doctor import SourceCount, counts
 from app.store.sessions import SessionRow, last_session_of
-from app.store.workspace import all_rooms, room
+from app.store.workspace import all_channels, all_rooms, room
 
 WHOLE_SOURCE: Final = ""
 """The kind under which the door counts what concerns a source as a whole."""
@@ -50,7 +56,44 @@ async def examine(here: Installation, wanted: Examine) -> Answer:
     findings = await here.store.read(partial(_findings, room_id=wanted.room))
     now = here.clock.now()
     lines = [line for finding in findings for line in _told(finding, now, wanted.language)]
-    return Answer(tuple(lines), data={"rooms": [_data(finding, now) for finding in findings]})
+    data: dict[str, Any] = {"rooms": [_data(finding, now) for finding in findings]}
+    if not wanted.room:
+        channels, standings = await here.store.read(_channels)
+        stood = [(each, standing_of(each, standings.get(each.name), here.environ, now)) for each in channels]
+        lines += _told_of_channels(stood, wanted.language)
+        data["channels"] = [{"kind": each.kind} | msgspec.to_builtins(standing) for each, standing in stood]
+    return Answer(tuple(lines), data=data)
+
+
+def _channels(conn: Connection) -> tuple[list[Channel], dict[str, Standing]]:
+    return all_channels(conn), {name: standing for name, (standing, _) in standings(conn).items()}
+
+
+def standing_of(channel: Channel, stood: Standing | None, environ: Mapping[str, str], now: Instant) -> Standing:
+    """Return how a channel stands: what its variables say, then what the pump wrote down last."""
+    title = in_language(channel.title, channel.language) or channel.name
+    if (unready := unready_of(channel, environ)) is not None:
+        return Standing(channel.name, "stopped", title, reason(unready.code, channel.language, name=unready.name))
+    if stood is None or (stood.until_ms and stood.until_ms <= now):
+        return Standing(channel.name, "open", title)
+    return stood
+
+
+def _told_of_channels(stood: Sequence[tuple[Channel, Standing]], language: str) -> Iterator[str]:
+    if not stood:
+        return
+    rows = [tuple(word(f"head_{head}", language) for head in ("channel", "platform", "standing"))]
+    rows += [
+        (f"{each.name} {standing.title}", each.kind, _standing_in_words(standing, language)) for each, standing in stood
+    ]
+    yield from _table(rows)
+
+
+def _standing_in_words(standing: Standing, language: str) -> str:
+    for_good = standing.until_ms == 0 or standing.until_ms >= FOR_GOOD
+    code = "channel_closed" if standing.state == "stopped" and for_good else f"channel_{standing.state}"
+    until = "" if for_good else _clock(standing.until_ms, "Asia/Shanghai")
+    return word(code, language, until=until, why=standing.why, name=standing.channel)
 
 
 def _findings(conn: Connection, room_id: str) -> list[Finding]:

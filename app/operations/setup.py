@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from app import __version__
 from app.access.principal import person_handle
-from app.delivery.channels import SENDERS
+from app.delivery.channels import SENDERS, told, unready_of
 from app.delivery.robots import missing_variables
 from app.domain.people import SYSTEM
 from app.domain.workspace import Workspace
@@ -138,8 +138,11 @@ def _warnings(new: Workspace, here: Installation, language: str) -> Iterator[str
         if channel.kind not in SENDERS:
             yield word("no_sender", language, name=channel.name, kind=channel.kind)
             continue
-        for variable in missing_variables(channel, here.environ):
+        missing = missing_variables(channel, here.environ)
+        for variable in missing:
             yield word("variable_not_set", language, name=channel.name, variable=variable)
+        if not missing and (unready := unready_of(channel, here.environ)) is not None:
+            yield word("channel_unready", language, name=channel.name, why=told(unready, language))
 
 
 def _refused(mistakes: WorkspaceError, language: str) -> Answer:

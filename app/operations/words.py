@@ -23,6 +23,26 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
         "提醒：群 {name} 的環境變數 {variable} 未設定",
         "note: channel {name}: the environment variable {variable} is not set",
     ),
+    "channel_unready": (
+        "提醒：群 {name} 不能发送：{why}",
+        "提醒：群 {name} 不能傳送：{why}",
+        "note: nothing can be sent to channel {name}: {why}",
+    ),
+    "channel_open": ("正常", "正常", "open"),
+    "channel_resting": ("暂停发送，{until} 再试", "暫停傳送，{until} 再試", "resting, tries again at {until}"),
+    "channel_stopped": (
+        "已停用，{until} 再试：{why}",
+        "已停用，{until} 再試：{why}",
+        "stopped, tries again at {until}: {why}",
+    ),
+    "channel_closed": (
+        "已停用：{why}；改好后运行 cueroom channel test {name}",
+        "已停用：{why}；改好後執行 cueroom channel test {name}",
+        "stopped: {why}; once it is mended run cueroom channel test {name}",
+    ),
+    "head_channel": ("群", "群", "channel"),
+    "head_platform": ("类型", "類型", "kind"),
+    "head_standing": ("状态", "狀態", "state"),
     "open_sessions_stay": (
         "正在进行的场次沿用开播时的计划",
         "正在進行的場次沿用開播時的計畫",

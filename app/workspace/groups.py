@@ -3,7 +3,7 @@
 import re
 from typing import Final, Literal, get_args
 
-from app.domain.people import Role
+from app.domain.people import Clearance, Role
 from app.domain.plan import ChannelKind, MutePlan, RoutePlan, SendStep
 from app.domain.words import LANGUAGES
 from app.domain.workspace import Channel, Person
@@ -15,7 +15,11 @@ from app.workspace.problems import Problems
 from app.workspace.show import SEGMENT_KINDS
 
 _SECRET: Final = re.compile(r"env:([A-Z][A-Z0-9_]{0,63})")
-_CHANNEL_KEYS: Final = ("kind", "title", "robots", "secrets", "language", "per_minute", "reserve_critical")
+_CHANNEL_KEYS: Final = ("kind", "title", "robots", "secrets", "language", "per_minute", "reserve_critical", "clearance")
+_PER_MINUTE: Final = 18
+"""Of a robot; platforms refuse more than 20 for minutes."""
+_PER_MINUTE_WEBHOOK: Final = 120
+_WEBHOOK_SECRETS: Final = 4
 Severity = Literal["P1", "P2", "P3", "P4"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
@@ -35,9 +39,15 @@ def _channel(name: str, fields: Fields) -> Channel:
     chosen = fields.choice("kind", get_args(ChannelKind))
     kind: ChannelKind = next((kind for kind in get_args(ChannelKind) if kind == chosen), "webhook")
     robots, secrets = _variables(fields, "robots", least=1), _variables(fields, "secrets")
-    if secrets and len(secrets) != len(robots):
+    webhook = chosen == "webhook"
+    if webhook:
+        _check_webhook(fields, robots, secrets)
+    elif secrets and len(secrets) != len(robots):
         fields.wrong(fields.place("secrets"), "secret_count", robots=len(robots), secrets=len(secrets))
-    per_minute = fields.count("per_minute", 18, least=1, most=600) or 18
+    if "clearance" in fields and not webhook:
+        fields.wrong(fields.place("clearance"), "clearance_of_group")
+    usual = _PER_MINUTE_WEBHOOK if webhook else _PER_MINUTE
+    per_minute = fields.count("per_minute", usual, least=1, most=600) or usual
     reserve = fields.count("reserve_critical", min(6, per_minute - 1), most=600) or 0
     if reserve >= per_minute:
         fields.wrong(fields.place("reserve_critical"), "reserve", limit=per_minute)
@@ -50,7 +60,16 @@ def _channel(name: str, fields: Fields) -> Channel:
         language=fields.choice("language", LANGUAGES, "zh-CN"),
         per_minute=per_minute,
         reserve_critical=reserve,
+        clearance=Clearance(fields.choice("clearance", [str(one) for one in Clearance], str(Clearance.OPEN))),
     )
+
+
+def _check_webhook(fields: Fields, robots: tuple[str, ...], secrets: tuple[str, ...]) -> None:
+    """One receiver, which knows each message by its id; and a signature is its only proof of who speaks."""
+    if len(robots) > 1:
+        fields.wrong(fields.place("robots"), "webhook_addresses", count=len(robots))
+    if not 1 <= len(secrets) <= _WEBHOOK_SECRETS:
+        fields.wrong(fields.place("secrets"), "webhook_secrets", count=len(secrets), limit=_WEBHOOK_SECRETS)
 
 
 def _variables(fields: Fields, key: str, least: int = 0) -> tuple[str, ...]:

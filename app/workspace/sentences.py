@@ -164,6 +164,21 @@ _SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
         "有 {robots} 個機器人、{secrets} 個金鑰：要麼一一對應，要麼不寫金鑰",
         "{robots} robots and {secrets} secrets: give one for each, or none",
     ),
+    "webhook_addresses": (
+        "webhook 只有一个地址，这里有 {count} 个；其他接收方另写一个群",
+        "webhook 只有一個位址，這裡有 {count} 個；其他接收方另寫一個群",
+        "a webhook has one address, not {count}; give each receiver a channel of its own",
+    ),
+    "webhook_secrets": (
+        "webhook 要有 1 到 {limit} 个签名密钥（轮换时新旧都写），这里有 {count} 个",
+        "webhook 要有 1 到 {limit} 個簽章金鑰（輪換時新舊都寫），這裡有 {count} 個",
+        "a webhook needs 1 to {limit} secrets (old and new while one is replaced), not {count}",
+    ),
+    "clearance_of_group": (
+        "clearance 只用于 webhook；群里看到的就是消息文字",
+        "clearance 只用於 webhook；群裡看到的就是訊息文字",
+        "clearance is for webhooks; a group sees the text of a message and nothing else",
+    ),
     "reserve": (
         "reserve_critical 应小于 per_minute（{limit}）",
         "reserve_critical 應小於 per_minute（{limit}）",
