@@ -30,6 +30,7 @@ from app.domain.people import Actor, Role
 from app.domain.plan import SessionKind
 from app.domain.prompts import Prompt, PromptReceipt
 from app.domain.rundown import Rundown, Segment
+from app.routers import errors
 from app.routers.host_pages import Link, Tablet, host_pages
 from app.routers.offline import Shell, read_shell
 
@@ -153,6 +154,7 @@ class Stage:
 
     def app(self) -> FastAPI:
         app = FastAPI()
+        errors.install(app)
         app.include_router(host_pages(self.house, self.shell))
         app.mount("/static", StaticFiles(directory=STATIC))
         app.add_api_websocket_route("/ws/rooms/{room}", self._socket)
