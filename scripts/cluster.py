@@ -21,7 +21,7 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.servers import PostgresServer, ValkeyServer, make_run_folder, postgres_binaries, valkey_binary
+from tests.servers import PostgresServer, ValkeyServer, make_run_folder, postgres_binaries, valkey_binary  # noqa: E402
 
 ROLES: Final = ("web", "worker", "pump")
 START_S: Final = 60.0

@@ -11,7 +11,11 @@ from app.domain.commands import Outcome
 from app.domain.facts import Fact
 from app.domain.identity import Fence
 from app.domain.records import Entry
-from app.errors import ControlRoomError
+from app.errors import ControlRoomError, Unavailable
+
+
+class LogFull(Unavailable):
+    """So much of the session waits already that no more is taken; the log itself is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class SessionLog(Protocol):
     """Transport of entries: one order per session, at least once in, once in effect. The truth is in SQL, not here."""
 
     async def append(self, session: str, entry: Entry) -> Ticket:
-        """Append and return at once. Raises Unavailable when the session's queue is full or the log does not answer."""
+        """Append and return at once. Raises LogFull, and Unavailable when the log does not answer."""
         ...
 
     async def append_all(self, entries: Sequence[tuple[str, Entry]], weight: int = 0) -> list[Ticket]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from app.bus.ports import Committed, SessionLog, Ticket
+from app.bus.ports import Committed, LogFull, SessionLog, Ticket
 from app.clock import Clock
 from app.domain.events import Event
 from app.domain.records import STEP_LIMIT, Entry, Events
@@ -238,7 +238,7 @@ class Door:
             return Answer([]), frozenset()
         try:
             tickets = await self._log.append_all([(each.session.id, each.entry) for each in sending], weight)
-        except Unavailable as full:
+        except LogFull as full:
             raise Overfull(full.detail, wait_s=RETRY_AFTER_S) from None
         events = sum(len(each.placed) for each in sending)
         EVENTS_WAITING.add(events)

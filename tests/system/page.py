@@ -2,14 +2,14 @@
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from app.domain.frames import SUBPROTOCOL
-from tests.system.server import ROOM, Server, decoded, until
+from tests.system.server import ROOM, decoded, until
 
 Topics = dict[str, dict[str, Any]]
 
@@ -70,10 +70,19 @@ class Believed:
             values.update(change.get("set", {}))
 
 
+class Reached(Protocol):
+    """Where a page finds the control room."""
+
+    @property
+    def address(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
+
 class Page(Believed):
     """A board that follows a socket of a running server. `closed`: the code it was closed with."""
 
-    def __init__(self, server: Server, token: str = "", *, path: str = f"/ws/rooms/{ROOM}", **headers: str) -> None:
+    def __init__(self, server: Reached, token: str = "", *, path: str = f"/ws/rooms/{ROOM}", **headers: str) -> None:
         super().__init__()
         self._server, self._path = server, path
         self._headers = headers | ({"Authorization": f"Bearer {token}"} if token else {})
@@ -131,7 +140,7 @@ class Page(Believed):
         return await until(lambda: holds(self.topics.get(topic, {})), f"{what}: {self.topics.get(topic)}")
 
 
-def _narrow(server: Server) -> socket.socket:
+def _narrow(server: Reached) -> socket.socket:
     """A connection whose own side holds next to nothing, so that not reading is soon felt at the other side."""
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -140,7 +149,7 @@ def _narrow(server: Server) -> socket.socket:
     return narrow
 
 
-async def fresh_board(server: Server, token: str, path: str = f"/ws/rooms/{ROOM}") -> Topics:
+async def fresh_board(server: Reached, token: str, path: str = f"/ws/rooms/{ROOM}") -> Topics:
     """Return what a page that joins now shows first."""
     page = await Page(server, token, path=path).open()
     try:

@@ -86,7 +86,8 @@ class Server:
     def __init__(
         self, data: Path, *, command: str = "serve", role: str = "all", port: int = 0, environ: Mapping[str, str] = {}
     ) -> None:
-        self.data, self.address = data, ""
+        self.data = data
+        self.address: str = ""
         data.mkdir(parents=True, exist_ok=True)
         arguments = [sys.executable, "-m", "app", command, "--data", str(data), "--port", str(port), "--role", role]
         self._out, self._err = data.parent / f"{data.name}.out", data.parent / f"{data.name}.err"

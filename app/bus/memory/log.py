@@ -5,7 +5,7 @@ from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from app.bus.ports import Committed, Ticket, Waiting
+from app.bus.ports import Committed, LogFull, Ticket, Waiting
 from app.bus.slips import Slip, new_slip
 from app.bus.turns import take_turns
 from app.domain.records import Entry, size_of
@@ -53,7 +53,7 @@ class MemorySessionLog:
         for session, size in wanted.items():
             self._reserve(session, size, in_all)
         if self._bytes and self._bytes + weight > self._most_bytes:  # one alone is as large as the door lets in
-            raise Unavailable("too many bytes wait already", retry_after_s=1)
+            raise LogFull("too many bytes wait already", retry_after_s=1)
         # No await since the first look at the room there is: nobody else can have taken it.
         return [
             self._append(session, entry, size, weight * size // in_all)
@@ -62,7 +62,7 @@ class MemorySessionLog:
 
     def _reserve(self, session: str, size: int, in_all: int) -> None:
         if self._unsettled.get(session, 0) + size > self._most or self._in_all + in_all > self._most_in_all:
-            raise Unavailable("too much of this session waits already", session=session, retry_after_s=1)
+            raise LogFull("too much of this session waits already", session=session, retry_after_s=1)
 
     def _append(self, session: str, entry: Entry, size: int, weight: int) -> Ticket:
         self._count += 1

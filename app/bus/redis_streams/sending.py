@@ -7,7 +7,7 @@ from itertools import count
 from typing import Final
 from weakref import WeakValueDictionary
 
-from app.bus.ports import Committed, Ticket
+from app.bus.ports import Committed, LogFull, Ticket
 from app.bus.redis_streams.link import BLOCK_MS, RETRY_S, RedisLink, end
 from app.bus.redis_streams.replies import decode_reply
 from app.bus.redis_streams.streams import bell_key, life_key, stream_of, waiting_key
@@ -65,7 +65,7 @@ class Sending:
         self._listen()
         streams = [stream_of(self._link, session) for session in keys]
         if full := await self._link.run(self._append, [*self._keys, *streams], args):
-            raise Unavailable("too much of this session waits already", session=full.decode(), retry_after_s=1)
+            raise LogFull("too much of this session waits already", session=full.decode(), retry_after_s=1)
         return slips
 
     async def committed(self, ticket: Ticket, within_ms: int) -> Committed:
