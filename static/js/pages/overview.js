@@ -95,14 +95,12 @@ function withLast (card) {
   return { ...card, readings: Object.fromEntries(readings) }
 }
 
-/** @param {Element} row @param {RoomCard} card  what a tile says of the session it shares, and of a drill's own clock and tablet */
+/** @param {Element} row @param {RoomCard} card  what a tile says of the session it shares, and of a drill's own clock */
 function fillSession (row, card) {
   const drill = isOn(card) && (card.kind ?? 'live') !== 'live'
   put(find(row, '.room-clock'), drill ? clock(nowOf(card), card.zone ?? SHANGHAI) : '')
   show(find(row, '.room-with'), Boolean(card.with_room) && isOn(card))
   put(find(row, '.room-with'), card.with_room ? t('overview.with', { room: card.with_room }) : '')
-  const foot = find(row, '.room-link')
-  if (!card.tablets && card.simulated) put(foot, (foot.textContent ?? '').replace(t('overview.tablet.none'), t('overview.tablet.simulated')))
 }
 
 /** @param {RoomCard | undefined} card  of the drill that plays */

@@ -76,13 +76,18 @@ function fillCurve (canvas, values, rank) {
 /** @param {HTMLElement} room @param {RoomCard} card @param {number | null} stopped @param {boolean} acts */
 function fillFoot (room, card, stopped, acts) {
   const more = Math.max(0, (card.listed ?? 0) - 1)
-  const tablets = card.tablets ?? 0
   const words = stopped !== null
     ? [t('state.stopped_at', { at: clock(stopped, card.zone ?? 'Asia/Shanghai') })]
-    : isOn(card) ? [tablets > 0 ? t('overview.tablet.on', { n: tablets }) : t('overview.tablet.none')] : []
+    : isOn(card) ? [tabletWords(card)] : []
   if (isOn(card) && more > 0) words.push(t('overview.more', { n: more }))
   put(find(room, '.room-link'), words.join(' · '))
   show(find(room, '.room-start'), acts && !isOn(card) && card.state !== 'planned')
+}
+
+/** @param {RoomCard} card @returns {string} a drill's made-up tablet counts only where there is no real one */
+function tabletWords ({ tablets = 0, simulated = 0 }) {
+  if (tablets > 0) return t('overview.tablet.on', { n: tablets })
+  return t(simulated ? 'overview.tablet.simulated' : 'overview.tablet.none')
 }
 
 /** @param {HTMLElement} list @param {readonly RoomCard[]} cards  those with an alert, worst first @param {(card: RoomCard) => number} nowOf */
