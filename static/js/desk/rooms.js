@@ -7,12 +7,14 @@
  * @typedef {{ text: string, shown: Shown, full: string }} Figure
  */
 
-import { money, number, percent } from '../format.js'
+import { compact, money, number, percent } from '../format.js'
 import { t } from '../words.js'
 import { shownAs } from './freshness.js'
 
 export const METRICS = /** @type {const} */ (['viewers', 'gmv', 'interaction_rate_5m', 'comments_60s'])
 const HOLD_MS = 10_000
+/** A tile has room for four digits beside three other figures; the whole number is on the hover. */
+const COMPACT_FROM = 10_000
 
 /** @param {RoomCard} card @returns {Worst | null} */
 export function worstOf (card) {
@@ -79,7 +81,9 @@ export function figure (card, metric, nowMs) {
 function written (metric, value, currency) {
   if (metric === 'interaction_rate_5m') return { text: `${percent(value)}%`, full: '' }
   if (metric === 'gmv') { const { value: text, unit, full } = money(value, currency); return { text: text + unit, full } }
-  return { text: number(value), full: '' }
+  if (value < COMPACT_FROM) return { text: number(value), full: '' }
+  const { value: text, unit, full } = compact(value)
+  return { text: text + unit, full }
 }
 
 /** @param {RoomCard} card @param {number} nowMs @returns {number | null} when a live room's figures stopped, if they did */
