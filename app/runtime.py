@@ -34,6 +34,7 @@ from app.domain.facts import (
     Revoked,
     SessionMoved,
     SessionOpened,
+    SessionPurged,
     SessionTaken,
     TailTold,
     TailWanted,
@@ -53,6 +54,7 @@ from app.intake.recipe import Fallback
 from app.intake.seal import Seal
 from app.intake.tally import Tally
 from app.operations.observed import Observed
+from app.operations.purge import Purger
 from app.realtime.hub import Clocked, Hub, View
 from app.realtime.overview import EVERY_BRAND, Overview, overview_view
 from app.realtime.owner import Owner
@@ -296,6 +298,8 @@ class Runtime:
             notices = Notices(fallbacks, start=fence, desk=self.desk, directory=self.directory, store=self.store)
             self._run(self.owner.run(), "worker")
             self._run(notices.run(), "notices")
+            purger = Purger(store=self.store, clock=self.clock, keep=self.settings.keep, purged=self.session_purged)
+            self._run(purger.run(), "purge")
         if self.standby is not None:
             self._run(self.standby.run(), "pump")
         if "web" in self.roles:
@@ -326,6 +330,10 @@ class Runtime:
             await self.bus.close()
         await self.store.close()
 
+    def session_purged(self, session: str) -> None:
+        """Retention has removed a session's log: no process shows it any more."""
+        self.news.tell(SessionPurged(session))
+
     def _run(self, work: Coroutine[None, None, None], name: str) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work, name=name)
         task.add_done_callback(self._ended)
@@ -346,6 +354,8 @@ class Runtime:
                 self.directory.note(session, state, clock, now_ms)
             case SessionOpened(session=session) if self.directory.known(session) is None:
                 self._soon(self.directory.learn(session))
+            case SessionPurged(session=session):
+                self.directory.purged(session, self.clock.now())
             case SessionTaken(session=session):
                 self._ask_again(session)
             case CardChanged():

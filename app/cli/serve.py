@@ -144,6 +144,7 @@ def _installation(settings: Settings, runtime: Runtime) -> Installation:
         address=lambda: runtime.address,
         changed=runtime.reload_workspaces,
         counted=runtime.door.save_tally,
+        purged=runtime.session_purged,
         mended=runtime.pump.reopen if runtime.pump is not None else lambda _: None,
     )
 

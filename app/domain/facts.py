@@ -49,6 +49,12 @@ class BoardWanted(Struct, frozen=True, tag="board"):
     clearance: Clearance
 
 
+class SessionPurged(Struct, frozen=True, tag="purged"):
+    """Retention has removed a session's log and texts: it has no board any more."""
+
+    session: str
+
+
 class TailWanted(Struct, frozen=True, tag="tail"):
     """Somebody draws the session's charts and wants the minute that is not in SQL yet; its owner answers to `ask`."""
 
@@ -130,6 +136,7 @@ Fact = (
     | SessionMoved
     | SessionTaken
     | SessionFreed
+    | SessionPurged
     | BoardWanted
     | TailWanted
     | TailTold

@@ -52,6 +52,8 @@ class SessionRef:
     rooms: tuple[str, ...]
     clock: SessionClock
     ended_ms: int | None = None
+    purged_ms: int | None = None
+    """Since when retention has removed its log: it can be read, but takes nothing and has no board."""
 
     @property
     def open(self) -> bool:
@@ -165,12 +167,12 @@ class Directory:
         running = place.open.get("live") or max(
             place.open.values(), key=lambda each: self._sessions[each].no, default=""
         )
-        return self._sessions.get(running or place.newest)
+        return _kept(self._sessions.get(running or place.newest))
 
     def last(self, room: str) -> SessionRef | None:
         """Return the room's newest session of kind live, open or ended: where late facts go."""
         place = self._places.get(room)
-        return self._sessions.get(place.last) if place else None
+        return _kept(self._sessions.get(place.last)) if place else None
 
     def known(self, session_id: str) -> SessionRef | None:
         """Return a session this process has met."""
@@ -184,6 +186,11 @@ class Directory:
         if found is None:
             found = _ref(await self._store.read(partial(session, session_id=session_id)))
         return found
+
+    def purged(self, session_id: str, at: Instant) -> None:
+        """Retention has removed the session's log."""
+        if (found := self._sessions.get(session_id)) is not None:
+            self._sessions[session_id] = replace(found, purged_ms=at)
 
     def open_rooms(self) -> Mapping[str, SessionRef]:
         """Return every room with an open session and the one its screens show."""
@@ -277,8 +284,13 @@ class Directory:
             listener(ref)
 
 
+def _kept(ref: SessionRef | None) -> SessionRef | None:
+    return ref if ref is not None and ref.purged_ms is None else None
+
+
 def _ref(row: SessionRow) -> SessionRef:
-    return SessionRef(row.id, row.session_no, row.kind, row.state, row.rooms, row.clock, row.ended_ms)
+    ref = SessionRef(row.id, row.session_no, row.kind, row.state, row.rooms, row.clock, row.ended_ms)
+    return replace(ref, purged_ms=row.purged_ms)
 
 
 def _opened(conn: Connection, opening: Opening) -> tuple[SessionRow, bool]:

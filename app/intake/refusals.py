@@ -36,6 +36,7 @@ REASONS: Final[dict[str, str]] = {
     "no_session": "the room has no session that could take this; it comes once one is planned or live",
     "session_ending": "the session ends in this batch; send what opens the next one again after the answer",
     "not_in_session": "the room is not part of the session named in the address",
+    "session_purged": "the records of the session this belongs to were removed by retention",
     "quarantined": "the control room failed on this record and set it aside",
 }
 RETRYABLE: Final = frozenset({"no_session", "session_ending"})

@@ -12,6 +12,7 @@ from app.operations.database import Upgrade, upgrade
 from app.operations.doctor import Examine, examine
 from app.operations.installation import Installation
 from app.operations.people import AddUser, add_user
+from app.operations.purge import Purge, purge
 from app.operations.setup import Setup, setup
 from app.operations.tokens import CreateToken, create_token
 
@@ -45,6 +46,7 @@ OPERATIONS: Final[dict[str, _Operation[Any]]] = {
     "user add": _Operation(AddUser, add_user),
     "channel test": _Operation(ChannelTest, try_channel),
     "doctor": _Operation(Examine, examine),
+    "purge": _Operation(Purge, purge),
     "db upgrade": _Operation(Upgrade, upgrade),
 }
 

@@ -85,6 +85,17 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
     "head_taken": ("收下", "收下", "taken"),
     "head_duplicates": ("重复", "重複", "duplicates"),
     "head_conflicts": ("冲突", "衝突", "conflicts"),
+    "removed": ("已清理（按表计行数）：", "已清理（按表計行數）：", "removed, in rows by table:"),
+    "would_remove": (
+        "将会清理（按表计行数，未清理）：",
+        "將會清理（按表計行數，未清理）：",
+        "this would be removed, in rows by table (nothing was):",
+    ),
+    "still_runs": (
+        "场次 {session} 还没结束，未动；结束后请再执行一次",
+        "場次 {session} 還沒結束，未動；結束後請再執行一次",
+        "session {session} has not ended and was left; run this again after its end",
+    ),
     "whole_source": ("（全部）", "（全部）", "(all)"),
 }
 

@@ -146,7 +146,10 @@ def _page(conn: Connection, session_no: int, after: int) -> list[Chunk]:
 
 
 def _take(conn: Connection, session_id: str) -> SessionRow:
-    return sessions.own(conn, sessions.session(conn, session_id).session_no, next_fence(conn))
+    row = sessions.session(conn, session_id)
+    if row.purged_ms is not None:
+        raise sessions.Purged("the session's records were removed by retention", session=session_id)
+    return sessions.own(conn, row.session_no, next_fence(conn))
 
 
 def _read(conn: Connection, row: SessionRow) -> _Stored:

@@ -83,7 +83,10 @@ async def listed_messages(
     cursor: Cursor = None,
     limit: Limit = PAGE,
 ) -> Response:
-    """List comments and transcript segments, newest first; `q`: those that contain it."""
+    """List comments and transcript segments, newest first; `q`: those that contain it.
+
+    `removed_ms`: since when there are none any more, of a session whose texts retention has removed.
+    """
     found = await runtime.store.look(
         partial(
             messages.messages,
@@ -95,7 +98,8 @@ async def listed_messages(
             marked=marked,
         )
     )
-    return json(page_of(found, limit, found[-1].position if found else 0))
+    told = page_of(found, limit, found[-1].position if found else 0)
+    return json(told if session.purged_ms is None else told | {"removed_ms": session.purged_ms})
 
 
 @router.get("/deliveries")

@@ -58,6 +58,9 @@ class SessionView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ended_ms: int | None = None
     summary: dict[str, float] | None = None
     build: str = ""
+    purged_ms: int | None = None
+    removed: dict[str, int] | None = None
+    """By table, what retention has removed of it; its totals, readings and alerts stay."""
 
 
 @router.post("")
@@ -136,4 +139,6 @@ def view(row: SessionRow) -> SessionView:
         ended_ms=row.ended_ms,
         summary=row.summary or None,
         build=row.build,
+        purged_ms=row.purged_ms,
+        removed=row.removed,
     )

@@ -33,6 +33,7 @@ from app.realtime.sockets import Again, Held, Sockets
 from app.realtime.viewers import Followed, Subject, Viewers
 from app.routers.deps import Runtime as Shared
 from app.routers.deps import principal_of, runtime_of, sees_session
+from app.store.sessions import Purged
 
 router = APIRouter()
 
@@ -101,6 +102,9 @@ async def session_stream(socket: WebSocket, session_id: str, epoch: Whole = None
         return
     if principal.kind == "device" or not sees_session(principal, session, runtime.catalogue):
         await _refuse(socket, NotFound("there is no such session"))
+        return
+    if session.purged_ms is not None:
+        await _refuse(socket, Purged("its records were removed by retention"))
         return
     subject = Subject(
         ("session", session_id, principal.clearance),

@@ -7,6 +7,12 @@ from app.store import tables
 from app.store.dialects import upsert
 
 
+def find_key(conn: Connection, name: str) -> bytes | None:
+    """Return the key of that name, None when none was made yet."""
+    value = conn.scalar(select(tables.keys.c.value).where(tables.keys.c.name == name))
+    return None if value is None else bytes(value)
+
+
 def key(conn: Connection, name: str, fresh: bytes, at: Instant) -> bytes:
     """Return the key of that name; `fresh` (random bytes of the caller) becomes it when there is none yet."""
     table = tables.keys

@@ -54,6 +54,14 @@ class SessionRow(Struct, frozen=True, kw_only=True):
     planned_length_ms: int | None
     build: str
     summary: dict[str, float] = field(default_factory=dict)
+    purged_ms: int | None = None
+    removed: dict[str, int] | None = None
+
+
+class Purged(NotFound):
+    """The session's log and texts were removed by retention; it can be read but not be rebuilt."""
+
+    code = "session_purged"
 
 
 class Opening(Struct, frozen=True, kw_only=True):
@@ -231,6 +239,8 @@ def _row(found: RowMapping, rooms: dict[int, tuple[str, ...]]) -> SessionRow:
     values = dict(found)
     clock = SessionClock(values.pop("clock_wall_ms"), values.pop("clock_session_ms"), values.pop("clock_rate"))
     values["summary"] = msgspec.json.decode(values["summary"], type=dict[str, float])
+    if values["removed"] is not None:
+        values["removed"] = msgspec.json.decode(values["removed"], type=dict[str, int])
     return SessionRow(**values, clock=clock, rooms=rooms.get(values["session_no"], ()))
 
 

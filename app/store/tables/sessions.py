@@ -45,9 +45,12 @@ sessions = Table(
     number_column("planned_length_ms", nullable=True),
     text_column("summary"),
     text_column("build"),
+    number_column("purged_ms", nullable=True),
+    text_column("removed", nullable=True),
     CheckConstraint("state IN ('planned', 'live', 'paused', 'ended')", name="state"),
     partial_index("ix_sessions_open", "session_no", where="state <> 'ended'"),
 )
+"""`purged_ms`: since when the session cannot be rebuilt; `removed`: table -> rows, once all of it is done."""
 
 session_rooms = Table(
     "session_rooms",
