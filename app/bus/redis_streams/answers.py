@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+import msgspec
+
 from app.bus.ports import Committed, Waiting
 from app.bus.redis_streams.link import RETRY_S, RedisLink, end
 from app.bus.redis_streams.replies import encode_reply
@@ -21,13 +23,13 @@ ANSWER_MS: Final = 60_000
 
 SETTLE: Final = """
 local freed, told = {}, {}
-for i = 3, #ARGV, 7 do
-  if redis.call('XDEL', KEYS[tonumber(ARGV[i])], ARGV[i + 2]) == 1 then
-    local name, reply = ARGV[i + 1], tonumber(ARGV[i + 4])
-    freed[name] = (freed[name] or 0) + tonumber(ARGV[i + 3])
+for i, entry in ipairs(cmsgpack.unpack(ARGV[3])) do
+  local stream, name, id, size, reply, token = unpack(entry)
+  if redis.call('XDEL', KEYS[stream], id) == 1 then
+    freed[name] = (freed[name] or 0) + size
     local answers = told[reply] or {}
-    answers[#answers + 1] = ARGV[i + 5]
-    answers[#answers + 1] = ARGV[i + 6]
+    answers[#answers + 1] = token
+    answers[#answers + 1] = ARGV[i + 3]
     told[reply] = answers
   end
 end
@@ -39,8 +41,9 @@ for reply, answers in pairs(told) do
   redis.call('PEXPIRE', KEYS[reply], ARGV[2])
 end
 """
-"""An entry is: number of its stream's key, session, id, size, number of its reply's key, token, answer. One that is
-settled already is passed over, so the first answer stands."""
+"""An entry is: number of its stream's key, session, id, size, number of its reply's key, token; all of them come as one
+MessagePack, since the client takes a microsecond for each argument of a command. Then their answers, which are bytes
+that Redis' MessagePack does not know. One that is settled already is passed over, so the first answer stands."""
 
 
 class TakenSlip(Slip):
@@ -112,13 +115,14 @@ class Answers:
 
     async def _send(self, answers: Sequence[_Answer]) -> None:
         keys = {self._waiting: 1}
-        args: list[str | int | bytes] = [MESSAGES_KEPT, ANSWER_MS]
+        entries = []
         for answer in answers:
             slip = answer.slip
             stream = keys.setdefault(stream_of(self._link, slip.session), len(keys) + 1)
             reply = keys.setdefault(slip.reply, len(keys) + 1)
-            args += (stream, slip.session, slip.entry_id, slip.size, reply, slip.token, answer.data)
-        await self._link.run(self._settle, [*keys], args)
+            entries.append((stream, slip.session, slip.entry_id, slip.size, reply, slip.token))
+        head = (MESSAGES_KEPT, ANSWER_MS, msgspec.msgpack.encode(entries))
+        await self._link.run(self._settle, [*keys], [*head, *(answer.data for answer in answers)])
 
 
 def _slip(waiting: Waiting) -> TakenSlip:

@@ -7,6 +7,8 @@ from itertools import count
 from typing import Final
 from weakref import WeakValueDictionary
 
+import msgspec
+
 from app.bus.ports import Committed, LogFull, Ticket
 from app.bus.redis_streams.link import BLOCK_MS, RETRY_S, RedisLink, end
 from app.bus.redis_streams.replies import decode_reply
@@ -20,15 +22,14 @@ READ_ANSWERS: Final = 100
 
 APPEND: Final = """
 local waiting, bell, life, reply = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-local wanted = {}
-for i = 5, #ARGV, 5 do
-  local name, size = ARGV[i + 1], tonumber(ARGV[i + 3])
+local entries, wanted = cmsgpack.unpack(ARGV[5]), {}
+for _, entry in ipairs(entries) do
+  local name, size = entry[2], entry[4]
   wanted[name] = (wanted[name] or tonumber(redis.call('HGET', waiting, name) or '0')) + size
   if wanted[name] > tonumber(ARGV[2]) then return name end
 end
-for i = 5, #ARGV, 5 do
-  local stream = KEYS[tonumber(ARGV[i])]
-  redis.call('XADD', stream, '*', 't', ARGV[i + 2], 'r', reply, 'n', ARGV[i + 3], 'b', ARGV[i + 4])
+for i, entry in ipairs(entries) do
+  redis.call('XADD', KEYS[entry[1]], '*', 't', entry[3], 'r', reply, 'n', entry[4], 'b', ARGV[i + 5])
 end
 for name, size in pairs(wanted) do redis.call('HSET', waiting, name, size) end
 for i = 4, #KEYS do redis.call('PEXPIRE', KEYS[i], ARGV[3]) end
@@ -37,7 +38,7 @@ redis.call('XADD', bell, 'MAXLEN', '~', 64, '*', 'n', '')
 return ''
 """
 """All or nothing: looks at the room in every session first. An entry is: number of its stream's key, session, token,
-size, body. Answers the name of a session that is full, or nothing."""
+size; all of them come as one MessagePack, then their bodies. Answers the name of a session that is full, or nothing."""
 
 
 class Sending:
@@ -56,15 +57,18 @@ class Sending:
         slips: list[Ticket] = []
         keys = {session: n for n, session in enumerate(dict.fromkeys(session for session, _ in entries), 4)}
         life = f"{self._reply}:{next(self._tokens)}"
-        args: list[str | int | bytes] = [self._reply, self._most, STREAM_MS, life]
+        told: list[tuple[int, str, str, int]] = []
+        bodies: list[bytes] = []
         for session, entry in entries:
             slip = new_slip(session, str(next(self._tokens)), size_of(entry.body))
             self._slips[slip.token] = slip
             slips.append(slip)
-            args += [keys[session], session, slip.token, slip.size, encode_entry(entry)]
+            told.append((keys[session], session, slip.token, slip.size))
+            bodies.append(encode_entry(entry))
         self._listen()
         streams = [stream_of(self._link, session) for session in keys]
-        if full := await self._link.run(self._append, [*self._keys, *streams], args):
+        head = (self._reply, self._most, STREAM_MS, life, msgspec.msgpack.encode(told))
+        if full := await self._link.run(self._append, [*self._keys, *streams], [*head, *bodies]):
             raise LogFull("too much of this session waits already", session=full.decode(), retry_after_s=1)
         return slips
 
