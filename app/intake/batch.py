@@ -19,7 +19,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, ValidationError, defstruct
 from msgspec.structs import fields
 
-from app.domain.events import Event, Order, OrderLine, User
+from app.domain.events import Event, OrderLine, User
 from app.intake.refusals import BatchTooBig, Fault, NotABatch, NotUtf8
 from app.settings import Limits
 
@@ -32,13 +32,10 @@ _any: Final = msgspec.json.Decoder()
 _BROKEN: Final = (msgspec.DecodeError, RecursionError)
 _NUL: Final = b"\\u0000"
 _UNKNOWN: Final = "unknown field"
-_LINES: Final = b'"lines"'
 TURN: Final = 200
 """After so many records read one by one others get their turn."""
 SAMPLE: Final = 50
 """Of a batch the unknown fields of so many records are counted by name."""
-MANY_LINES: Final = 40
-"""From so many order lines on a payload is measured; fewer cannot reach the default bound."""
 
 ENVELOPE: Final = frozenset({"id", "room", "kind", "occurred_ms", "payload"})
 _TYPES: Final[dict[str, type[Struct]]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Event)}
@@ -107,27 +104,19 @@ async def read_in_turns(body: bytes, form: Form, limits: Limits) -> Batch:
 
 
 def _reading(body: bytes, form: Form, limits: Limits) -> Generator[None, None, Batch]:
-    if not body.strip():
+    if not body or body.isspace():
         return Batch()
     if form == "lines" and body.count(b"\n") > limits.batch_records * 2:
         raise BatchTooBig("too many lines in one batch", most=limits.batch_records)
-    if _NUL not in body:
+    if b"\\" not in body or _NUL not in body:  # one character is found ten times as fast as six
         try:
             events = _decoded(body, form)
         except (*_BROKEN, UnicodeDecodeError):
             pass  # read again below, one by one, to say which record it was
         else:
             _bounded(len(events), limits)
-            if not _may_be_big(body, events, limits):
-                return Batch(len(events), events)
+            return Batch(len(events), events)
     return (yield from _one_by_one(body, form, limits))
-
-
-def _may_be_big(body: bytes, events: list[Event], limits: Limits) -> bool:
-    """Return whether a payload may have too many bytes; every field but an order's lines is bounded by itself."""
-    if len(body) <= limits.payload_bytes or _LINES not in body:
-        return False
-    return any(isinstance(event.payload, Order) and len(event.payload.lines) > MANY_LINES for event in events)
 
 
 def _decoded(body: bytes, form: Form) -> list[Event]:

@@ -81,6 +81,7 @@ class _Sending:
 
     session: SessionRef
     placed: Sequence[Placed]
+    events: Sequence[Event]
     entry: Entry
 
 
@@ -203,7 +204,7 @@ class Door:
         """An empty batch: the source is there and has nothing to say, which is data too (no comments is 0)."""
         self._tally.batch(source.id, source.name, source.rooms or (), wall, refused={}, unknown={})
         sessions = {named.id: named} if named else self._spoken_for(source)
-        sending = [_Sending(each, (), self._entry(source, each, wall, [])) for each in sessions.values()]
+        sending = [self._sending(source, each, (), wall) for each in sessions.values()]
         return (await self._commit(sending))[0]
 
     def _spoken_for(self, source: Source) -> dict[str, SessionRef]:
@@ -212,7 +213,7 @@ class Door:
 
     async def _send(self, source: Source, routes: Routes, wall: Instant, weight: int) -> Answer:
         sending = [
-            _Sending(session, step, self._entry(source, session, wall, [event for _, event in step]))
+            self._sending(source, session, step, wall)
             for session, placed in routes.sessions()
             for step in (placed[start : start + STEP_LIMIT] for start in range(0, len(placed), STEP_LIMIT))
         ]
@@ -220,17 +221,17 @@ class Door:
         if routes.levels:
             await self._store.write(partial(keep, events=routes.levels))
         self._router.remember(routes)
-        placed = [each.placed for n, each in enumerate(sending) if n not in lost]
-        kept = [(0, event) for event in routes.levels]
-        counts = _by_room_and_kind([*placed, kept])
+        counts = _by_room_and_kind([*(each.events for n, each in enumerate(sending) if n not in lost), routes.levels])
         self._tally.take(source.id, source.name, wall, counts)
         for (_, kind), times in counts.items():
             EVENTS_TAKEN.add(times, kind)
         return Answer(answer.sessions, answer.refused, len(routes.levels))
 
-    def _entry(self, source: Source, session: SessionRef, wall: Instant, events: list[Event]) -> Entry:
+    def _sending(self, source: Source, session: SessionRef, placed: Sequence[Placed], wall: Instant) -> _Sending:
         rooms = tuple(room for room in session.rooms if source.speaks_for(room))
-        return Entry(session.clock.at(wall), Events(source.id, rooms, events, source.name))
+        events = [event for _, event in placed]
+        entry = Entry(session.clock.at(wall), Events(source.id, rooms, events, source.name))
+        return _Sending(session, placed, events, entry)
 
     async def _commit(self, sending: Sequence[_Sending], weight: int = 0) -> tuple[Answer, frozenset[int]]:
         """Append all or none, wait for each; what one session cannot take for good is refused, not the whole."""
@@ -283,6 +284,13 @@ def _sum(before: Taken | None, sending: _Sending, done: Committed) -> Taken:
     )
 
 
-def _by_room_and_kind(parts: Iterable[Sequence[Placed]]) -> dict[tuple[str, str], int]:
-    counts = Counter((event.room, type(event)) for placed in parts for _, event in placed)
+def _by_room_and_kind(parts: Iterable[Sequence[Event]]) -> dict[tuple[str, str], int]:
+    counts: Counter[tuple[str, type[Event]]] = Counter()
+    for events in parts:
+        rooms = {event.room for event in events}
+        if len(rooms) == 1:  # as is usual; a pair an event costs five times as much
+            room = rooms.pop()
+            counts.update({(room, kind): times for kind, times in Counter(map(type, events)).items()})
+        else:
+            counts.update((event.room, type(event)) for event in events)
     return {(room, KIND_NAMES[kind]): times for (room, kind), times in counts.items()}

@@ -34,6 +34,7 @@ OrderEvent = OrderCreatedEvent | OrderPaidEvent | OrderCancelledEvent | OrderRef
 ORDERS: Final = (OrderCreatedEvent, OrderPaidEvent, OrderCancelledEvent, OrderRefundedEvent)
 LEVELS: Final = (StockEvent, PriceEvent, ListingEvent)
 _ORDER_TYPES: Final = frozenset(ORDERS)
+_APART: Final = frozenset({*ORDERS, StatusEvent})
 _OPENING_TYPES: Final = frozenset({EnterEvent, LikeEvent, CommentEvent, GiftEvent, FollowEvent})
 _SECONDS: Final = range(10**9, 10**10)
 
@@ -50,8 +51,15 @@ class Lane:
     high: int = 0
     fault: Fault | None = None
     events: list[Placed] = field(default_factory=list)
+    """All of them, orders too, in the order of the batch."""
     orders: list[tuple[int, OrderEvent]] = field(default_factory=list)
     has_status: bool = False
+
+    def without_orders(self) -> list[Placed]:
+        """Return the events whose session is the room's present one."""
+        if not self.orders:
+            return self.events
+        return [placed for placed in self.events if type(placed[1]) not in _ORDER_TYPES]
 
 
 def bounded_lane(room: str, now: Instant, limits: Limits) -> Lane:
@@ -63,29 +71,34 @@ def sort_into_lanes(body: bytes, batch: Batch, lane_of: Callable[[str], Lane], g
     """Return the good events by room, sealed and with ids; the others join the faults of the batch."""
     lanes: dict[str, Lane] = {}
     places = batch.places if batch.places is not None else range(len(batch.events))
-    check, long, faults = gate.check, gate.long, batch.faults
-    name = ""
+    checks, short, faults = gate.checks, gate.short, batch.faults
+    name, room, lane = "", None, Lane("")
     for index, event in zip(places, batch.events, strict=True):
-        lane = lanes.get(event.room)
-        if lane is None:
-            lane = lanes[event.room] = lane_of(event.room)
+        if event.room != room:
+            room = event.room
+            lane = lanes.get(room) or lanes.setdefault(room, lane_of(room))
         fault = lane.fault
         if fault is None:
             if not lane.low <= event.occurred_ms <= lane.high:
                 fault = _when(event.occurred_ms, lane)
-            elif not event.id:
-                name = name or content_hash(body)
-                force_setattr(event, "id", derived_id(name, index))
-            elif long(event.id):
-                fault = ("too_long", "id")
-            fault = fault or check(event.payload)
+            elif not 0 < len(event.id) <= short:
+                if not event.id:
+                    name = name or content_hash(body)
+                    force_setattr(event, "id", derived_id(name, index))
+                elif gate.long(event.id):
+                    fault = ("too_long", "id")
+            fault = fault or checks[type(event.payload)](event.payload)
         if fault is not None:
             faults.append((index, fault))
-        elif type(event) in _ORDER_TYPES:
-            lane.orders.append((index, event))  # type: ignore[arg-type]  # the line above says which types they are
-        else:
-            lane.events.append((index, event))
-            lane.has_status = lane.has_status or type(event) is StatusEvent
+            continue
+        placed = index, event
+        lane.events.append(placed)
+        kind = type(event)
+        if kind in _APART:
+            if kind is StatusEvent:
+                lane.has_status = True
+            else:
+                lane.orders.append(placed)  # type: ignore[arg-type]  # the other kinds are those of orders
     return lanes
 
 
@@ -112,7 +125,7 @@ def cut_at_restart(lane: Lane) -> tuple[list[Placed], list[Placed]]:
 
     The next session cannot open before this batch is committed, so its sender is asked to send the rest again.
     """
-    ended, events = False, lane.events
+    ended, events = False, lane.without_orders()
     if not lane.has_status:
         return events, []
     for n, (_, event) in enumerate(events):

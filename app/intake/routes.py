@@ -1,7 +1,8 @@
 """Routes: which session each good record of a batch belongs to (DESIGN §6, "Which session")."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from app.instants import Instant
 from app.intake.directory import Directory, SessionRef
@@ -26,10 +27,10 @@ class Routes:
         if placed:
             self._parts.setdefault(session.id, (session, []))[1].append(placed)
 
-    def put_order(self, session: SessionRef, index: int, order: OrderEvent) -> None:
-        """Send an order event to a session, which holds the order from now on."""
-        self.orders[(order.room, order.payload.order)] = session.id
-        self.put(session, [(index, order)])
+    def hold(self, session: SessionRef, orders: Iterable[tuple[int, OrderEvent]]) -> None:
+        """A session holds these orders from now on."""
+        for _, order in orders:
+            self.orders[(order.room, order.payload.order)] = session.id
 
     def fail(self, index: int, code: str) -> None:
         """Nobody takes this one."""
@@ -55,13 +56,25 @@ class Router:
             for index, _ in after:
                 routes.fail(index, "session_ending")
             session = named or await self._directory.look(lane.room) or await self._opened(lane.room, events, wall)
+            held = await self._held(lane) if lane.orders and named is None else {}
+            if session is not None and not after and held.keys() <= {session.id}:
+                routes.put(session, lane.events)
+                routes.hold(session, lane.orders)
+                continue
             if session is not None:
                 routes.put(session, events)
             else:
                 self._without_session(lane.room, events, routes)
-            if lane.orders:
-                await self._orders(lane, session, routes, named=named is not None)
+            await self._orders(lane, session, held, routes)
         return routes
+
+    async def _held(self, lane: Lane) -> dict[str, set[str]]:
+        """Return the sessions that hold orders of this lane already, with those orders."""
+        held: dict[str, set[str]] = {}
+        orders = {order.payload.order for _, order in lane.orders}
+        for order, holder in (await self._holders.of(lane.room, orders)).items():
+            held.setdefault(holder, set()).add(order)
+        return held
 
     async def _opened(self, room: str, events: Sequence[Placed], wall: Instant) -> SessionRef | None:
         started = any(starts(event) for _, event in events)
@@ -81,18 +94,20 @@ class Router:
         if last is not None:
             routes.put(last, facts)
 
-    async def _orders(self, lane: Lane, session: SessionRef | None, routes: Routes, *, named: bool) -> None:
+    async def _orders(
+        self, lane: Lane, session: SessionRef | None, held: Mapping[str, set[str]], routes: Routes
+    ) -> None:
         """To the session that holds the order, else to the present one, else to the room's last."""
-        orders = {order.payload.order for _, order in lane.orders}
-        held = {} if named else await self._holders.of(lane.room, orders)
+        holders = {order: holder for holder, orders in held.items() for order in orders}
         otherwise = session or self._directory.last(lane.room)
         for index, order in lane.orders:
-            holder = held.get(order.payload.order)
+            holder = holders.get(order.payload.order)
             taker = await self._directory.find(holder) if holder else otherwise
             if taker is None:
                 routes.fail(index, "no_session")
             else:
-                routes.put_order(taker, index, order)
+                routes.put(taker, [(index, order)])
+                routes.hold(taker, [(index, order)])
 
     def remember(self, routes: Routes) -> None:
         """The batch is committed: its orders are now held where they went."""
@@ -103,5 +118,5 @@ def _in_order(parts: list[list[Placed]]) -> list[Placed]:
     if len(parts) == 1:
         return parts[0]
     merged = [placed for part in parts for placed in part]
-    merged.sort(key=lambda placed: placed[0])
+    merged.sort(key=itemgetter(0))
     return merged

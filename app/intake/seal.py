@@ -1,11 +1,14 @@
 """The seal: viewers' ids become keyed hashes and names lose all but their first character, before anything is kept."""
 
+import re
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final
 
 KNOWN_IDS: Final = 65_536
 """Hashes are remembered for this many ids (about 10 MB), since the same viewers speak again and again."""
-_HEX: Final = frozenset("0123456789abcdef")
+MASK: Final = "**"
+_hashed: Final = re.compile("h:[0-9a-f]{16}").fullmatch
 
 
 class Seal:
@@ -14,14 +17,26 @@ class Seal:
     def __init__(self, key: bytes) -> None:
         self._keyed = blake2b(key=key, digest_size=8)
         self._known: dict[str, str] = {}
+        self._sealed: set[str] = set()
+
+    @property
+    def sealed(self) -> AbstractSet[str]:
+        """Some of the ids that came hashed: nothing is to be done with them."""
+        return self._sealed
 
     def hashed(self, raw: str) -> str:
         """Return `h:` + 16 hex characters; an id that already has this form is kept."""
         known = self._known.get(raw)
-        if known is None:
-            if len(self._known) >= KNOWN_IDS:
-                self._known.clear()
-            known = self._known[raw] = raw if is_hashed(raw) else self._hash(raw)
+        if known is not None:
+            return known
+        if is_hashed(raw):
+            if len(self._sealed) >= KNOWN_IDS:
+                self._sealed.clear()
+            self._sealed.add(raw)
+            return raw
+        if len(self._known) >= KNOWN_IDS:
+            self._known.clear()
+        known = self._known[raw] = self._hash(raw)
         return known
 
     def _hash(self, raw: str) -> str:
@@ -32,9 +47,9 @@ class Seal:
 
 def is_hashed(text: str) -> bool:
     """Return whether this is an id as the seal makes them."""
-    return len(text) == 18 and text.startswith("h:") and _HEX.issuperset(text[2:])
+    return _hashed(text) is not None
 
 
 def masked(name: str) -> str:
     """Return the first character and two stars; nothing stays nothing."""
-    return f"{name[0]}**" if name else ""
+    return name[0] + MASK if name else ""
