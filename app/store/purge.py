@@ -21,7 +21,6 @@ from app.domain.session_clock import SessionClock
 from app.errors import ControlRoomError
 from app.instants import Instant
 from app.store import tables
-
 from app.store.counters import next_fence
 
 SLICE_S: Final = 0.004
