@@ -70,4 +70,4 @@ async def _ask(courier: Courier, sender: Sender, message: Message, robot: Robot,
         return Answer("fault", reason(why.code, language))
     answer = sender.judge(reply)
     shown = redacted(answer.words or reply.body[:200].decode(errors="replace"), robot)
-    return Answer(answer.verdict, f"HTTP {reply.status} {' '.join(shown.split())}")
+    return Answer(answer.verdict, f"HTTP {reply.status} {' '.join(shown.split())}".strip())

@@ -70,11 +70,11 @@ class Pump:
         self._clock = clock
         self._on_change = on_change
         self._alone = alone
-        self._name = secrets.token_hex(6)
+        self.name = secrets.token_hex(6)
         self._dispatch = Dispatch(
             store=store,
             clock=clock,
-            claimer=self._name,
+            claimer=self.name,
             channel=channel,
             on_change=on_change,
             on_standing=on_standing,
@@ -124,18 +124,23 @@ class Pump:
         self._resigning = True
         try:
             async with self._turning:  # one that has claimed already lets go of its rows
-                await self._give_up()
+                lost = await self._give_up()
                 self._dispatch.forget()
                 self._begun = False
+                with contextlib.suppress(ControlRoomError):  # else they are taken over when their claim ends
+                    await self._store.write(partial(_let_go, claimer=self.name, now=self._clock.now(), keep=lost))
         finally:
             self._resigning = False
 
-    async def _give_up(self) -> None:
+    async def _give_up(self) -> frozenset[str]:
+        """End all tries; return the rows whose fate could not be written: the database is away, they stay claimed."""
         self._dispatch.interrupt()
         await self._wait(GRACE_S)
-        for task in set(self._tasks.values()):  # the database is away: these rows stay claimed until it is back
+        lost = frozenset(self._tasks)
+        for task in set(self._tasks.values()):
             task.cancel()
         await self._wait(GRACE_S)
+        return lost
 
     async def settled(self) -> None:
         """Return when nothing is on its way."""
@@ -159,7 +164,7 @@ class Pump:
         if due > now:
             return min(LOOK_EVERY_S, (due - now) / 1_000)
         claimed, ended = await self._store.write(
-            partial(_claim_and_expire, claimer=self._name, now=now, most=min(room, LANES), skip=busy)
+            partial(_claim_and_expire, claimer=self.name, now=now, most=min(room, LANES), skip=busy)
         )
         for row in (*ended, *claimed):
             self._on_change(row)
@@ -191,7 +196,7 @@ class Pump:
 
     async def _claim_beside(self, channel: str, most: int, now: Instant) -> list[Delivery]:
         beside = await self._store.write(
-            partial(deliveries.claim, claimer=self._name, now=now, hold_ms=HOLD_MS, most=most, beside=channel)
+            partial(deliveries.claim, claimer=self.name, now=now, hold_ms=HOLD_MS, most=most, beside=channel)
         )
         for row in beside:
             self._on_change(row)
@@ -208,7 +213,7 @@ class Pump:
 
     async def _begin(self) -> None:
         if self._alone:
-            await self._store.write(partial(deliveries.abandon, claimer=self._name, now=self._clock.now()))
+            await self._store.write(partial(deliveries.abandon, claimer=self.name, now=self._clock.now()))
         await self._dispatch.begin()
         self._begun = True
 
@@ -237,6 +242,13 @@ class Pump:
         if self._tasks:
             await asyncio.wait(set(self._tasks.values()), timeout=seconds)
             await asyncio.sleep(0)  # the tasks' callbacks run
+
+
+def _let_go(conn: Connection, claimer: str, now: Instant, keep: Collection[str]) -> None:
+    """Give back what was claimed in a turn that was cut off before anything was tried."""
+    for row in deliveries.held(conn, claimer):
+        if row.id not in keep:
+            deliveries.release(conn, row, claimer, now)
 
 
 def _claim_and_expire(

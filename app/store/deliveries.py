@@ -194,6 +194,13 @@ def cancel(conn: Connection, claimed: Delivery, claimer: str, now: Instant) -> D
     return _let_go(conn, claimed, claimer, state="cancelled", settled_ms=now)
 
 
+def held(conn: Connection, claimer: str) -> list[Delivery]:
+    """Return the rows that a pump has claimed now."""
+    table = tables.deliveries
+    query = select(table).where(text(OPEN_DELIVERY), *_held_by(claimer))
+    return [_delivery(row) for row in conn.execute(query).mappings()]
+
+
 def abandon(conn: Connection, claimer: str, now: Instant) -> None:
     """End all claims but one's own: for a pump that knows itself to be the only one left."""
     table = tables.deliveries

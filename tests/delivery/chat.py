@@ -21,6 +21,7 @@ from urllib.parse import unquote_to_bytes
 
 TOKEN = "0123456789abcdef-token"
 SECRET = "SECfake" + 58 * "0"
+DATA = Path(__file__).parent / "data"
 OK = '{"errcode":0,"errmsg":"ok"}'
 BAD_SIGN = '{"errcode":310000,"errmsg":"description:机器人发送签名不匹配;solution:请确认;"}'
 TOO_MANY = '{"status":1111,"wait":5,"errcode":130101,"errmsg":"send too fast, exceed 20 times per minute"}'
@@ -28,7 +29,7 @@ TOO_MANY = '{"status":1111,"wait":5,"errcode":130101,"errmsg":"send too fast, ex
 
 @dataclass(frozen=True)
 class Answer:
-    """`how`: answer, hang until told, or reset the connection without a word."""
+    """`how`: answer; hang until told; reset the connection without a word; begin an answer and never end it."""
 
     body: str = OK
     status: int = 200
@@ -101,11 +102,21 @@ class Chat:
             connection: socket.socket = writer.get_extra_info("socket")
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return
+        if answer.how == "endless":
+            await self._never_end(answer, writer)
+            return
         lines = [f"HTTP/1.1 {answer.status} X", f"Content-Length: {len(answer.body.encode())}", *answer.headers]
         if self.date_s is not None:
             lines.append(f"Date: {formatdate(self.date_s, usegmt=True)}")
         writer.write("\r\n".join([*lines, "", answer.body]).encode())
         await writer.drain()
+
+    async def _never_end(self, answer: Answer, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 {answer.status} X\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        while not self.release.is_set():
+            writer.write(b"1\r\n.\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
 
 
 def signature_fits(query: dict[str, str]) -> bool:
@@ -116,12 +127,12 @@ def signature_fits(query: dict[str, str]) -> bool:
 
 
 @asynccontextmanager
-async def running_chat(*, untrusted: bool = False) -> AsyncIterator[Chat]:
-    """A platform on a free port of this machine; `untrusted`: it speaks TLS, with a certificate of its own making."""
-    chat, tls = Chat(), None
-    if untrusted:
+async def running_chat(*, certificate: str = "", chat: Chat | None = None) -> AsyncIterator[Chat]:
+    """A platform on a free port of this machine; `certificate`: it speaks TLS and shows this one of the data."""
+    chat, tls = chat or Chat(), None
+    if certificate:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        tls.load_cert_chain(Path(__file__).parent / "data" / "untrusted.pem")
+        tls.load_cert_chain(DATA / certificate)
     server = await asyncio.start_server(chat.serve, "127.0.0.1", 0, ssl=tls)
     chat.port = server.sockets[0].getsockname()[1]
     try:

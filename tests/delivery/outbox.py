@@ -6,6 +6,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from app.clock import ManualClock
+from app.delivery.courier import Resolve, resolved
 from app.delivery.dispatch import Dispatch
 from app.delivery.pump import HOLD_MS, Pump
 from app.delivery.reach import Reach
@@ -73,7 +74,7 @@ class Outbox:
         self.pumps.append(made)
         return made
 
-    def dispatch(self, claimer: str) -> Dispatch:
+    def dispatch(self, claimer: str, *, resolve: Resolve = resolved) -> Dispatch:
         """Return what one pump of that name does with one row."""
         made = Dispatch(
             store=self.store,
@@ -85,6 +86,7 @@ class Outbox:
             reach=HOME,
             environ=self.environ,
             patience_s=5.0,
+            resolve=resolve,
         )
         self.dispatches.append(made)
         return made

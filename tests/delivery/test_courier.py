@@ -77,7 +77,7 @@ async def test_an_address_without_tls_is_refused() -> None:
 
 
 async def test_a_certificate_that_is_not_trusted_is_no_connection() -> None:
-    async with running_chat(untrusted=True) as chat, Courier(reach=HOME) as courier:
+    async with running_chat(certificate="untrusted.pem") as chat, Courier(reach=HOME) as courier:
         with pytest.raises(NotSent) as refused:
             await courier.carry(Post(f"https://127.0.0.1:{chat.port}/robot/send", {}, b"{}"))
     assert refused.value.code == "not_connected"

@@ -255,6 +255,25 @@ def test_a_gathered_message_of_an_alert_that_ends_first_is_cancelled() -> None:
     assert effects.cancels == [script.alert("source-silent").id]
 
 
+def test_an_end_is_told_to_programs_alone_and_only_of_what_they_were_told() -> None:
+    channels = (*PLAN.channels, ChannelPlan("hook", "webhook"))
+    routes = (RoutePlan("all", (SendStep("ops", "P2"), SendStep("hook", "P2"))),)
+    script = Script(replace(PLAN, channels=channels, routes=routes))
+    fault(script, 5)
+    healthy(script, 17, 30)
+    assert script.alerts() == [("stream-fault", "P1", "ended")]
+    rows = script.engine.take_effects().deliveries
+    assert [(row.channel, row.recipient) for row in rows] == [("ops", ""), ("hook", ""), ("hook", "ended")]
+    ended = script.alert("stream-fault")
+    assert (rows[-1].change, rows[-1].due_ms, rows[-1].state) == (ended.version, ended.ended_ms, "waiting")
+    assert len({row.id for row in rows}) == 3
+    short = Script(replace(PLAN, channels=channels, routes=routes))
+    short.send(1, short.viewers(1, 800))
+    short.wait(62)
+    short.beat(63)  # a silent source: gathered for five seconds, and over before
+    assert [row.recipient for row in short.engine.take_effects().deliveries] == ["", ""]
+
+
 def test_what_is_no_real_session_never_waits_to_be_sent() -> None:
     script = Script(replace(PLAN, kind="demo"))
     fault(script, 5)

@@ -76,6 +76,13 @@ def test_the_smallest_file_is_enough() -> None:
     assert workspace.channels[0].per_minute == 18
 
 
+def test_a_webhook_has_one_address_and_all_secrets_are_its_own() -> None:
+    channel = "webhook, robots: [env:HOOK], secrets: [env:NEW, env:OLD], clearance: restricted"
+    (hook,) = read_workspace(changed("dingtalk, robots: [env:OPS_URL]", channel), "w.yaml").channels
+    assert (hook.kind, hook.robots, hook.secrets) == ("webhook", ("HOOK",), ("NEW", "OLD"))
+    assert (hook.clearance, hook.per_minute, hook.reserve_critical) == ("restricted", 120, 6)
+
+
 # ⌖ stands where the problem has to be found.
 REFUSALS = [
     # the form of the file
@@ -165,6 +172,16 @@ REFUSALS = [
     (changed("env:OPS_URL", "⌖env:ops url"), "secret_name"),
     (changed("robots: [env:OPS_URL]", "robots: [env:A, env:B], secrets: ⌖[env:C]"), "secret_count"),
     (changed("robots: [env:OPS_URL]", "robots: ⌖[]"), "too_few"),
+    (
+        changed("dingtalk, robots: [env:OPS_URL]", "webhook, robots: ⌖[env:A, env:B], secrets: [env:C]"),
+        "webhook_addresses",
+    ),
+    (BASE.replace("  ops: {kind: dingtalk, robots", "  ops: ⌖{kind: webhook, robots"), "webhook_secrets"),
+    (
+        changed("dingtalk, robots: [env:OPS_URL]", "webhook, robots: [env:A], secrets: ⌖[" + "env:S, " * 5 + "]"),
+        "webhook_secrets",
+    ),
+    (changed("kind: dingtalk,", "kind: dingtalk, clearance: ⌖restricted,"), "clearance_of_group"),
     (changed("kind: dingtalk,", "kind: dingtalk, per_minute: 4, reserve_critical: ⌖4,"), "reserve"),
     (BASE + "routes: [{name: a, send: [{to: ⌖opps}]}]\n", "unknown_channel"),
     (BASE + "routes: [{name: a, send: [{to: ops, min: ⌖P9}]}]\n", "choice"),
