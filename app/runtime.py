@@ -330,9 +330,9 @@ class Runtime:
             await self.bus.close()
         await self.store.close()
 
-    def session_purged(self, session: str) -> None:
+    def session_purged(self, session: str, at: Instant) -> None:
         """Retention has removed a session's log: no process shows it any more."""
-        self.news.tell(SessionPurged(session))
+        self.news.tell(SessionPurged(session, at))
 
     def _run(self, work: Coroutine[None, None, None], name: str) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work, name=name)
@@ -354,8 +354,8 @@ class Runtime:
                 self.directory.note(session, state, clock, now_ms)
             case SessionOpened(session=session) if self.directory.known(session) is None:
                 self._soon(self.directory.learn(session))
-            case SessionPurged(session=session):
-                self.directory.purged(session, self.clock.now())
+            case SessionPurged(session=session, at_ms=at):
+                self.directory.purged(session, Instant(at))
             case SessionTaken(session=session):
                 self._ask_again(session)
             case CardChanged():

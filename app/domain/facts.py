@@ -53,6 +53,7 @@ class SessionPurged(Struct, frozen=True, tag="purged"):
     """Retention has removed a session's log and texts: it has no board any more."""
 
     session: str
+    at_ms: int
 
 
 class TailWanted(Struct, frozen=True, tag="tail"):

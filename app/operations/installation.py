@@ -7,6 +7,7 @@ from app.access.access import Access
 from app.clock import Clock
 from app.delivery.robots import environment
 from app.domain.workspace import Channel
+from app.instants import Instant
 from app.settings import Settings
 from app.store.database import Store
 
@@ -31,7 +32,7 @@ class Installation:
     """Called after the workspace changed in SQL: rooms, channels and people are read again."""
     counted: Callable[[], Awaitable[None]] = _nothing
     """Called before the doctor reads: what the door has counted is written down."""
-    purged: Callable[[str], None] = lambda _: None
+    purged: Callable[[str, Instant], None] = lambda *_: None
     """Called when a session's log has been removed: it has no board any more."""
     mended: Callable[[Channel], None] = lambda _: None
     """Called when a channel has answered well to a test: its robots are tried again at once."""

@@ -37,7 +37,7 @@ PAUSE_S: Final = 0.02
 FIRST_S: Final = 120.0
 EVERY_S: Final = 3_600.0
 Removed = dict[str, int]
-Told = Callable[[str], None]
+Told = Callable[[str, Instant], None]
 
 
 class BadDay(ControlRoomError):
@@ -50,7 +50,7 @@ class Purger:
     """Owns nothing but what it has been told to keep; every process may have one, one of them works at a time."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, keep: Keep, purged: Told = lambda _: None, pause_s: float = PAUSE_S
+        self, *, store: Store, clock: Clock, keep: Keep, purged: Told = lambda *_: None, pause_s: float = PAUSE_S
     ) -> None:
         """`purged`: told each session that cannot be rebuilt any more."""
         self._store, self._clock, self._keep = store, clock, keep
@@ -96,8 +96,9 @@ class Purger:
         """Remove the log and the texts of an ended session. Raises StillRuns."""
         if dry:
             return await self._store.read(partial(rows.count_of_session, session_no=session.session_no))
-        await self._store.write(partial(rows.mark, session_no=session.session_no, at=self._clock.now()))
-        self._purged(session.id)
+        at = self._clock.now()
+        await self._store.write(partial(rows.mark, session_no=session.session_no, at=at))
+        self._purged(session.id, at)
         removed: Removed = {}
         for table in OF_SESSION:
             cut = partial(rows.remove_of_session, table=table, session_no=session.session_no)
