@@ -9,12 +9,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
-from app.routers import stream
 from app.routers.api import Front, install_api, install_inner
 from app.routers.host_pages import host_pages
 from app.routers.house import House
 from app.routers.pages import desk_pages
 from app.routers.requests import Requests
+from app.routers.stream import install_streams
 from app.runtime import Runtime
 
 STATIC = Path(__file__).resolve().parent.parent / "static"
@@ -68,7 +68,7 @@ def build(runtime: Runtime) -> Front:
     install_api(app)
     app.add_middleware(Compress)
     house = House(runtime.access, runtime.catalogue)
-    app.include_router(stream.router)
+    install_streams(app)
     app.include_router(desk_pages(house))
     app.include_router(host_pages(house))
     app.mount("/static", Static(directory=STATIC), name="static")

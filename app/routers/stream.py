@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import Annotated, Final, Literal, Protocol
+from typing import Final, Protocol
 
-from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, WebSocket, WebSocketDisconnect
+from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from app.access.access import DEVICE_COOKIE, SIGN_IN_COOKIE
 from app.access.principal import NotSignedIn, Principal
@@ -35,12 +37,12 @@ from app.routers.deps import Runtime as Shared
 from app.routers.deps import principal_of, runtime_of, sees_session
 from app.store.sessions import Purged
 
-router = APIRouter()
-
 MOST_SOCKETS: Final = 2_000
 MOST_OF_ONE: Final = 64
 """Sockets of one person, token or tablet at a time."""
-Whole = Annotated[int | None, Query(ge=0)]
+AUDIENCES: Final = frozenset({"control", "tablet", "wall"})
+PLACE_DIGITS: Final = 19
+CLOSE_INVALID: Final = 1008
 
 
 class Runtime(Shared, Protocol):
@@ -56,48 +58,46 @@ class Runtime(Shared, Protocol):
     def tablet_here(self, room: str, device: str, name: str, change: int) -> None: ...
 
 
-@router.websocket("/ws/rooms/{room}")
-async def room_stream(
-    socket: WebSocket,
-    room: str,
-    audience: Literal["control", "tablet", "wall"] = "control",
-    epoch: Whole = None,
-    seq: Whole = None,
-) -> None:
-    """Follow a room: its session's board, and the next session's when it changes."""
-    runtime: Runtime = runtime_of(socket)  # type: ignore[assignment]
+class BadPlace(ControlRoomError):
+    """The query of a stream is not one: an audience there is not, or a place that is no pair of numbers."""
+
+    code = "bad_stream_query"
+
+
+async def room_stream(socket: WebSocket) -> None:
+    """Follow a room: its session's board, and the next session's when it changes. `audience`: control, tablet, wall."""
+    runtime, room = _runtime(socket), str(socket.path_params["room"])
     about(room=room[:64])
     visitor = await _entered(socket, runtime)
     if visitor is None:
         return
-    principal = visitor.principal
-    found = runtime.catalogue.room(room)
+    principal, found = visitor.principal, runtime.catalogue.room(room)
     if found is None or not principal.sees(found):
         await _refuse(socket, NotFound("there is no such room"))
         return
-    shown = "tablet" if principal.kind == "device" else audience
-    subject = Subject(
-        ("room", room, shown, principal.clearance), partial(runtime.follow_room, room, shown, principal.clearance)
-    )
+    shown = "tablet" if principal.kind == "device" else socket.query_params.get("audience", "control")
+    if shown not in AUDIENCES:
+        await _refuse(socket, BadPlace("there is no such audience"))
+        return
+    follow = partial(runtime.follow_room, room, shown, principal.clearance)
     here = None
     if principal.kind == "device":
         here = partial(runtime.tablet_here, room, principal.id, principal.name)
     elif shown == "control":
         here = partial(runtime.console_here, room)
-    await _follow(socket, runtime, visitor, subject, _resume(epoch, seq), here)
+    await _follow(socket, runtime, visitor, Subject(("room", room, shown, principal.clearance), follow), here)
 
 
-@router.websocket("/ws/sessions/{session_id}")
-async def session_stream(socket: WebSocket, session_id: str, epoch: Whole = None, seq: Whole = None) -> None:
+async def session_stream(socket: WebSocket) -> None:
     """Follow one session for good, ended or not."""
-    runtime: Runtime = runtime_of(socket)  # type: ignore[assignment]
+    runtime, session_id = _runtime(socket), str(socket.path_params["session_id"])
     visitor = await _entered(socket, runtime)
     if visitor is None:
         return
     principal = visitor.principal
     try:
         session = await runtime.directory.find(session_id)
-    except NotFound as refusal:
+    except ControlRoomError as refusal:
         await _refuse(socket, refusal)
         return
     if principal.kind == "device" or not sees_session(principal, session, runtime.catalogue):
@@ -106,17 +106,13 @@ async def session_stream(socket: WebSocket, session_id: str, epoch: Whole = None
     if session.purged_ms is not None:
         await _refuse(socket, Purged("its records were removed by retention"))
         return
-    subject = Subject(
-        ("session", session_id, principal.clearance),
-        partial(runtime.follow_session, session_id, principal.clearance),
-    )
-    await _follow(socket, runtime, visitor, subject, _resume(epoch, seq))
+    follow = partial(runtime.follow_session, session_id, principal.clearance)
+    await _follow(socket, runtime, visitor, Subject(("session", session_id, principal.clearance), follow))
 
 
-@router.websocket("/ws/overview")
-async def overview_stream(socket: WebSocket, epoch: Whole = None, seq: Whole = None) -> None:
+async def overview_stream(socket: WebSocket) -> None:
     """Follow the overview: a row for each room this one may see."""
-    runtime: Runtime = runtime_of(socket)  # type: ignore[assignment]
+    runtime = _runtime(socket)
     visitor = await _entered(socket, runtime)
     if visitor is None:
         return
@@ -124,15 +120,40 @@ async def overview_stream(socket: WebSocket, epoch: Whole = None, seq: Whole = N
     if principal.kind == "device" or principal.rooms is not None:
         await _refuse(socket, Forbidden("this is for people and for tokens that are bound to no room"))
         return
-    subject = Subject(
-        ("overview", principal.brand, principal.clearance),
-        partial(runtime.follow_overview, principal.brand, principal.clearance),
-    )
-    await _follow(socket, runtime, visitor, subject, _resume(epoch, seq))
+    follow = partial(runtime.follow_overview, principal.brand, principal.clearance)
+    await _follow(socket, runtime, visitor, Subject(("overview", principal.brand, principal.clearance), follow))
 
 
-def _resume(epoch: int | None, seq: int | None) -> Ask | None:
-    return Ask(epoch, seq) if epoch is not None and seq is not None else None
+class _Route(WebSocketRoute):
+    """A route that names itself in the scope, for the log's line."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = self
+        await super().handle(scope, receive, send)
+
+
+def install_streams(app: FastAPI) -> None:
+    """Put the streams before every other route. They are the framework's plain ones, without its dependencies: when a
+    thousand pages come back at once, what a handshake costs is how long the last of them waits."""
+    app.router.routes[:0] = [
+        _Route("/ws/rooms/{room}", room_stream),
+        _Route("/ws/sessions/{session_id}", session_stream),
+        _Route("/ws/overview", overview_stream),
+    ]
+
+
+def _runtime(socket: WebSocket) -> Runtime:
+    return runtime_of(socket)  # type: ignore[return-value]  # the application is built over one that has these too
+
+
+def _resume(socket: WebSocket) -> Ask | None:
+    """The place a page still holds. Raises BadPlace."""
+    epoch, seq = socket.query_params.get("epoch"), socket.query_params.get("seq")
+    if epoch is None or seq is None:
+        return None
+    if not (epoch.isdecimal() and seq.isdecimal() and len(epoch) < PLACE_DIGITS and len(seq) < PLACE_DIGITS):
+        raise BadPlace("a place is two numbers")
+    return Ask(int(epoch), int(seq))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +188,8 @@ async def _refuse(socket: WebSocket, refusal: ControlRoomError) -> None:
         code = CLOSE_NOT_FOUND
     elif refusal.kind == "busy":
         code = CLOSE_BUSY
+    elif refusal.kind == "invalid":
+        code = CLOSE_INVALID
     await _accept(socket)
     await socket.close(code, refusal.code)
 
@@ -182,13 +205,17 @@ async def _follow(
     runtime: Runtime,
     visitor: Visitor,
     subject: Subject,
-    resume: Ask | None,
     here: Callable[[int], None] | None = None,
 ) -> None:
     """Accept, and hand the connection to its viewer: on the fast path the route is over then, and the socket lives on.
 
     `here`: told +1 now and -1 when the socket has ended.
     """
+    try:
+        resume = _resume(socket)
+    except BadPlace as refusal:
+        await _refuse(socket, refusal)
+        return
     await _accept(socket)
     detach: Callable[[], DirectSocket | None] | None = socket.scope["extensions"].get(EXTENSION)
     direct = detach() if detach is not None else None
