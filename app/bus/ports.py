@@ -135,6 +135,14 @@ class FrameLog(Protocol):
 class Ownership(Protocol):
     """Who may apply a session: never two writers, and a fence that only grows."""
 
+    def continue_from(self, fence: Fence) -> None:
+        """Give only fences above `fence` from now on: the newest one in SQL."""
+        ...
+
+    async def free(self, names: Collection[str]) -> Collection[str]:
+        """Those of the names that nobody holds at this moment."""
+        ...
+
     async def acquire(self, name: str, within_ms: int) -> Fence | None:
         """Take or renew nothing: take `name` for `within_ms`; None while another holds it."""
         ...

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import msgspec
+
 from app.bus.redis_streams import RedisLink, RedisNews
 from app.domain.facts import SessionOpened
 from tests.bus.conftest import own_link
@@ -83,6 +85,19 @@ async def test_a_stream_that_was_trimmed_past_a_reader_counts_as_missed(valkey_u
         assert ear.heard[-1] == SessionOpened("last")
         await one.close()
         await other.close()
+
+
+async def test_a_fact_of_a_newer_release_is_passed_over(valkey_url: str) -> None:
+    async with own_link(valkey_url) as link:
+        news = RedisNews(link)
+        await news.start()
+        ear = Ear(news)
+        facts = [{"type": "not yet known", "of": 1}, {"type": "opened", "session": "a", "since": "later field"}]
+        message = msgspec.msgpack.encode(["a newer process", 0, False, facts])
+        await link.command("XADD", link.name("news"), "*", "m", message)
+        await ear.until(heard=1)
+        assert ear.heard == [SessionOpened("a")]
+        await news.close()
 
 
 async def test_what_was_told_before_a_process_came_is_not_news_to_it(valkey_url: str) -> None:

@@ -17,6 +17,10 @@ class MemoryOwnership:
         """Give only fences above `fence` from now on: the newest one in SQL."""
         self._newest = max(self._newest, fence)
 
+    async def free(self, names: Collection[str]) -> Collection[str]:
+        now = asyncio.get_running_loop().time()
+        return [name for name in names if name not in self._leases or self._leases[name][1] <= now]
+
     async def acquire(self, name: str, within_ms: int) -> Fence | None:
         now = asyncio.get_running_loop().time()
         if name in self._leases and self._leases[name][1] > now:

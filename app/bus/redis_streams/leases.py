@@ -33,6 +33,13 @@ for i, lease in ipairs(KEYS) do
 end
 return lost
 """
+FREE: Final = """
+local free = {}
+for i, lease in ipairs(KEYS) do
+  if redis.call('EXISTS', lease) == 0 then free[#free + 1] = i - 1 end
+end
+return free
+"""
 RELEASE: Final = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
@@ -45,11 +52,18 @@ class RedisOwnership:
     def __init__(self, link: RedisLink) -> None:
         self._link = link
         self._acquire, self._renew, self._release = link.script(ACQUIRE), link.script(RENEW), link.script(RELEASE)
+        self._free = link.script(FREE)
         self._newest = Fence(0)
 
     def continue_from(self, fence: Fence) -> None:
         """Give only fences above `fence` from now on: the newest one in SQL."""
         self._newest = max(self._newest, fence)
+
+    async def free(self, names: Collection[str]) -> Collection[str]:
+        asked = list(names)
+        if not asked:
+            return ()
+        return [asked[place] for place in await self._link.run(self._free, list(map(self._key, asked)), [])]
 
     async def acquire(self, name: str, within_ms: int) -> Fence | None:
         return (await self.acquire_all([name], within_ms)).get(name)

@@ -27,7 +27,8 @@ STREAM_MESSAGES: Final = 10_000
 QUEUED_FACTS: Final = 10_000
 QUEUED_BYTES: Final = 16 * 1024 * 1024
 MESSAGE_FACTS: Final = 256
-MESSAGE_BYTES: Final = 256 * 1024
+MESSAGE_BYTES: Final = 16 * 1024
+"""A larger fact travels alone. With STREAM_MESSAGES this bounds what the stream takes: 160 MB at the very worst."""
 READ_MESSAGES: Final = 64
 TELLERS: Final = 1_000
 """Most processes whose count is remembered; those that died are forgotten first."""
