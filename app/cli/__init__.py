@@ -31,6 +31,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "doctor": Command("tell what has come from each source of a room"),
     "replay": Command("play a recording into a session marked 演练, and tell whether all of it arrived"),
     "rules": Command("check rule files and run their tests"),
+    "backup": Command("write a checked copy of the database, also while the server runs"),
+    "restore": Command("make a backup the database of a data folder that has none"),
     "purge": Command("remove what is older than is to be kept, or what one viewer wrote"),
     "db": Command("bring the database to the shape this release needs"),
 }

@@ -25,9 +25,13 @@ from app.operations.words import word
 from app.store.alerts import of_session
 from app.store.deliveries import standings
 from app.store.doctor import SourceCount, counts
+from app.store.faults import TookTooLong
 from app.store.sessions import SessionRow, last_session_of
+from app.store.sizes import sizes
 from app.store.workspace import all_channels, all_rooms, room
 
+SHOWN_BYTES: Final = 2**20
+"""Tables that take less of the disk are only told to scripts."""
 WHOLE_SOURCE: Final = ""
 """The kind under which the door counts what concerns a source as a whole."""
 LATE_TIMES: Final = 3
@@ -50,12 +54,28 @@ class Finding(Struct, frozen=True):
     conflicts: dict[str, int]
 
 
+async def _disk(here: Installation) -> dict[str, int]:
+    try:
+        return await here.store.look(sizes)
+    except TookTooLong:
+        return {}  # a large file is not read through for this
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 2**20:.1f} MiB"
+
+
 async def examine(here: Installation, wanted: Examine) -> Answer:
     """Tell what came, per room, source and kind. Raises NotFound for a room that is not there."""
     await here.counted()
     findings = await here.store.read(partial(_findings, room_id=wanted.room))
     now = here.clock.now()
     lines = [line for finding in findings for line in _told(finding, now, wanted.language)]
+    disk = {} if wanted.room else await _disk(here)
+    if disk:
+        lines.append(word("disk", wanted.language, size=_megabytes(sum(disk.values()))))
+        rows = [(name, _megabytes(size)) for name, size in disk.items() if size >= SHOWN_BYTES]
+        lines += [f"  {line}" for line in _table(rows)] if rows else []
     data: dict[str, Any] = {"rooms": [_data(finding, now) for finding in findings]}
     if not wanted.room:
         channels, standings = await here.store.read(_channels)

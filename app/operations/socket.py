@@ -30,6 +30,9 @@ PATH_BYTES: Final = 100
 QUESTION_BYTES: Final = 4 * 1024 * 1024
 QUESTION_S: Final = 10.0
 ANSWER_S: Final = 120.0
+LONG_S: Final = 6 * 3_600.0
+LONG: Final = frozenset({"backup", "purge"})
+"""Operations that go through a whole database."""
 AT_ONCE: Final = 8
 
 
@@ -90,7 +93,7 @@ async def ask(folder: Path, name: str, args: dict[str, Any]) -> Answer:
         raise NobodyListens("no server listens at the socket") from None
     try:
         writer.write(msgspec.json.encode(Question(name, args)) + b"\n")
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(LONG_S if name in LONG else ANSWER_S):
             return _answer.decode(await reader.readuntil(b"\n"))
     except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, msgspec.MsgspecError):
         raise NotAnswering("the running server did not give an answer; whether it was done is not known") from None

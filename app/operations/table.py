@@ -7,6 +7,7 @@ import msgspec
 
 from app.errors import ControlRoomError
 from app.operations.answer import Answer, Handler, refused
+from app.operations.backup import Backup, back_up
 from app.operations.channels import ChannelTest, try_channel
 from app.operations.database import Upgrade, upgrade
 from app.operations.doctor import Examine, examine
@@ -46,6 +47,7 @@ OPERATIONS: Final[dict[str, _Operation[Any]]] = {
     "user add": _Operation(AddUser, add_user),
     "channel test": _Operation(ChannelTest, try_channel),
     "doctor": _Operation(Examine, examine),
+    "backup": _Operation(Backup, back_up),
     "purge": _Operation(Purge, purge),
     "db upgrade": _Operation(Upgrade, upgrade),
 }

@@ -85,6 +85,24 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
     "head_taken": ("收下", "收下", "taken"),
     "head_duplicates": ("重复", "重複", "duplicates"),
     "head_conflicts": ("冲突", "衝突", "conflicts"),
+    "disk": ("数据库占用 {size}：", "資料庫佔用 {size}：", "the database takes {size}:"),
+    "backed_up": (
+        "已备份到 {file}（{size}），已检查：",
+        "已備份到 {file}（{size}），已檢查：",
+        "backed up to {file} ({size}), checked:",
+    ),
+    "restored": ("已恢复为 {file}：", "已還原為 {file}：", "restored as {file}:"),
+    "rehearsed": ("{file} 可以恢复，行数：", "{file} 可以還原，行數：", "{file} can be restored; rows:"),
+    "session_rebuilt": (
+        "  场次 {session} 已重建到第 {position} 条",
+        "  場次 {session} 已重建到第 {position} 條",
+        "  session {session} rebuilt to position {position}",
+    ),
+    "sessions_rebuilt": (
+        "进行中的场次：重建 {sessions} 场",
+        "進行中的場次：重建 {sessions} 場",
+        "running sessions rebuilt: {sessions}",
+    ),
     "removed": ("已清理（按表计行数）：", "已清理（按表計行數）：", "removed, in rows by table:"),
     "would_remove": (
         "将会清理（按表计行数，未清理）：",

@@ -34,6 +34,11 @@ def head() -> str:
     return revision
 
 
+def is_known(name: str) -> bool:
+    """Return whether this program knows a revision, and so can migrate from it."""
+    return any(each.revision == name for each in ScriptDirectory(str(SCRIPTS)).walk_revisions())
+
+
 def revision(conn: Connection) -> str | None:
     """Return the revision of an open database, None when it was never migrated. For `store.read`."""
     return MigrationContext.configure(conn).get_current_revision()

@@ -1,0 +1,33 @@
+"""`cueroom restore FILE`: a backup becomes the database of a data folder that has none; no server may run there."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from app.cli.terminal import add_json, complain, language, show
+from app.errors import ControlRoomError
+from app.settings import Settings
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="what `cueroom backup` wrote")
+    add_json(parser)
+
+
+def restore(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
+    """Check the backup first, and leave a folder that has a database as it is."""
+    from app.bus.owner import hold_folder
+    from app.operations import backup
+    from app.operations.reach import BadFolder
+
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with hold_folder(settings.data):
+            return show(backup.restore(settings.database, Path(args.file), language()), out, as_json=args.json)
+    except ControlRoomError as refusal:
+        complain(refusal, sys.stderr)
+    except OSError as fault:
+        folder = str(settings.data)
+        complain(BadFolder(f"the data folder cannot be used: {fault.strerror}", folder=folder), sys.stderr)
+    return 1
