@@ -293,6 +293,7 @@ class Runtime:
         await self.catalogue.load()
         await self.directory.load()
         fence = await self.store.write(next_fence)
+        self.bus.leases.continue_from(fence)
         self.overview.epoch = fence
         if self.owner is not None:
             notices = Notices(fallbacks, start=fence, desk=self.desk, directory=self.directory, store=self.store)

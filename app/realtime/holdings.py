@@ -11,9 +11,12 @@ from typing import Final
 from app.bus.ports import Ownership
 from app.domain.identity import Fence
 
-LEASE_MS: Final = 6_000
+LEASE_MS: Final = 5_000
 """After a kill -9 nobody takes a session before this has passed; a paused owner has lost it after as long."""
-RENEW_EVERY_S: Final = 1.5
+RENEW_EVERY_S: Final = 1.0
+SEEN_FREE_S: Final = 1.5
+"""A session that was not given up is taken only after it was free for this long: an emptied Redis knows no lease, and
+then the owners there are, who renew more often, shall have theirs back."""
 PEER_S: Final = 4.0
 """A worker that has not been heard for this long takes no part any more; they are heard every second."""
 PATIENCE_S: Final = 1.0
@@ -89,28 +92,38 @@ class Holdings:
             self._free_since.pop(name, None)
         return [name for name in wanted if name in taken]
 
-    async def take_fairly(self, wanted: Collection[str], running: Collection[str], now: float) -> list[str]:
-        """Take of `wanted` what is free: up to the fair share at once, more when nobody else has come for it."""
-        free = [name for name in wanted if name not in self._held]
-        alone = self.alone(now)
-        if not alone:
-            free = [name for name in free if self._resting.get(name, now) <= now]
-        room = max(0, self.fair_share(len(running), now) - len(self._held))
-        for name in free:
-            self._free_since.setdefault(name, now)
-        waited = [name for name in free if alone or now - self._free_since[name] >= PATIENCE_S]
-        fresh = [name for name in free if name not in set(waited)][:room]
-        taken = await self.take((*waited, *fresh))
-        self._free_since = {name: self._free_since[name] for name in free if name not in self._held}
+    async def take_fairly(
+        self, given: Collection[str], wanted: Collection[str], running: Collection[str], now: float
+    ) -> list[str]:
+        """Take what is free: of those `given` up or just opened, and of the others `wanted` once they were seen free
+        for a while; up to the fair share at once, more when nobody else has come for it. Raises Unavailable."""
+        asked = dict.fromkeys(name for name in (*given, *wanted) if name not in self._held)
+        free = await self.leases.free(asked.keys())
+        self._free_since = {name: self._free_since.get(name, now) for name in free}
         self._resting = {name: until for name, until in self._resting.items() if until > now}
-        return taken
+        if self.alone(now):
+            return await self.take(free)
+        room = max(0, self.fair_share(len(running), now) - len(self._held))
+        shared, due, late = set(running), [], []
+        for name in free:
+            waited = now - self._free_since[name] - (0 if name in given else SEEN_FREE_S)
+            if waited >= PATIENCE_S or (name in given and name not in shared):  # one that has ended costs little
+                late.append(name)
+            elif waited >= 0 and name not in self._resting:
+                due.append(name)
+        return await self.take((*late, *due[:room]))
 
     async def renew(self, now: float) -> Collection[str]:
         """Prolong the leases when it is time; return the sessions that were lost meanwhile. Raises Unavailable."""
         if now - self._renewed < RENEW_EVERY_S or not self._held:
             return ()
-        lost = await self.leases.renew_all(self._held, LEASE_MS)
+        missing = await self.leases.renew_all(self._held, LEASE_MS)
         self._renewed = now
+        # One that has run out, or was forgotten by an emptied Redis, and that nobody took, is as good as it was: should
+        # somebody have had it meanwhile all the same, the ledger refuses the old fence.
+        back = await self.leases.acquire_all(missing, LEASE_MS) if missing else {}
+        self._held.update(back)
+        lost = [name for name in missing if name not in back]
         for name in lost:
             self.lost(name, now)
         return lost

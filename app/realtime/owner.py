@@ -138,10 +138,8 @@ class Owner:
     def _hear(self, fact: Fact) -> None:
         worker = self.worker
         match fact:
-            case SessionOpened(session=session):
+            case SessionOpened(session=session) | SessionFreed(session=session):
                 worker.wish(session)
-            case SessionFreed():
-                worker.look_again()
             case BoardWanted(of=of, audience=audience, clearance=clearance):
                 worker.want(View(of, audience, clearance))
             case DeliveryMoved(row=row):

@@ -233,10 +233,6 @@ class Worker:
         """Take a session that nobody owns into memory, though nothing waits for it yet."""
         self._wished.add(session)
 
-    def look_again(self) -> None:
-        """A session may have become free: look for it now."""
-        self._asked_running = float("-inf")
-
     def hand_over(self, sessions: Iterable[str]) -> None:
         """Let go of sessions, in good order, at the next turn: others have room for them."""
         self._leaving.update(dict.fromkeys(sessions))
@@ -357,9 +353,10 @@ class Worker:
             self._asked_running = now
             self._running = await self._restorer.running()
             self.hand_over(self.holdings.surplus(self._running, now))
-        wished, self._wished = self._wished, set()
-        wanted = dict.fromkeys((*wished, *await self._log.waiting(), *self._running))
-        self._hold(await self.holdings.take_fairly(wanted.keys(), self._running, now))
+        given, self._wished = self._wished, set()
+        wanted = dict.fromkeys((*await self._log.waiting(), *self._running))
+        given.update(wanted.keys() - set(self._running))  # ended ones belong to nobody
+        self._hold(await self.holdings.take_fairly(given, wanted.keys(), self._running, now))
 
     def _hold(self, sessions: Iterable[str]) -> None:
         """Sessions are this worker's from now on: they come into memory at the next turn."""
@@ -628,7 +625,7 @@ class Worker:
 
     async def _first_held(self, now: float) -> list[str]:
         try:
-            await self.holdings.take_fairly(self._running, self._running, now)
+            await self.holdings.take_fairly((), self._running, self._running, now)
         except Unavailable as refusal:
             log.warning("leases_unavailable", detail=refusal.detail)  # they are looked for again
         return [session for session in self._running if session in self.holdings.held]

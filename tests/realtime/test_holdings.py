@@ -1,0 +1,75 @@
+"""Promises of holdings: a fair share each, nothing stays free, and an emptied bus gives owners their sessions back."""
+
+from app.bus.memory import MemoryOwnership
+from app.realtime.holdings import PATIENCE_S, RENEW_EVERY_S, REST_S, SEEN_FREE_S, Holdings
+
+RUNNING = [f"s{n}" for n in range(10)]
+
+
+async def test_one_alone_takes_all_at_once() -> None:
+    holdings = Holdings(MemoryOwnership())
+    assert sorted(await holdings.take_fairly((), RUNNING, RUNNING, 0.0)) == RUNNING
+    assert sorted(holdings.held) == RUNNING
+
+
+async def test_of_two_each_takes_its_share_and_what_nobody_took_goes_to_whoever_is_there() -> None:
+    leases = MemoryOwnership()
+    first, second = Holdings(leases), Holdings(leases)
+    first.heard("second", 0, 0.0)
+    second.heard("first", 0, 0.0)
+    assert await first.take_fairly((), RUNNING, RUNNING, 0.0) == []  # nobody has given them up: their owner may be back
+    assert len(await first.take_fairly((), RUNNING, RUNNING, SEEN_FREE_S)) == 5
+    assert await first.take_fairly((), RUNNING, RUNNING, SEEN_FREE_S + PATIENCE_S / 2) == []
+    assert len(await second.take_fairly(RUNNING, RUNNING, RUNNING, SEEN_FREE_S)) == 5
+    assert not first.held & second.held
+
+
+async def test_what_the_other_leaves_is_taken_in_the_end() -> None:
+    first = Holdings(MemoryOwnership())
+    for at in (0.0, SEEN_FREE_S, SEEN_FREE_S + PATIENCE_S):
+        first.heard("second", 0, at)
+        await first.take_fairly((), RUNNING, RUNNING, at)
+    assert sorted(first.held) == RUNNING
+
+
+async def test_a_session_that_was_just_opened_or_given_up_is_taken_without_waiting() -> None:
+    first = Holdings(MemoryOwnership())
+    first.heard("second", 0, 0.0)
+    assert await first.take_fairly(["s1"], RUNNING, RUNNING, 0.0) == ["s1"]
+
+
+async def test_who_comes_later_is_given_half_in_steps() -> None:
+    leases = MemoryOwnership()
+    old = Holdings(leases)
+    await old.take_fairly((), RUNNING, RUNNING, 0.0)
+    assert old.surplus(RUNNING, 0.0) == []
+    old.heard("new", 0, 1.0)
+    surplus = old.surplus(RUNNING, 1.0)
+    assert len(surplus) == 3
+    for name in surplus:
+        await old.free(name, 1.0)
+    assert await old.take_fairly(surplus, (), RUNNING, 1.0) == []  # they were given up for the other
+    old.heard("new", 5, 2.0)
+    assert old.surplus(RUNNING, 2.0) == []
+
+
+async def test_what_was_handed_over_comes_back_when_nobody_takes_it() -> None:
+    first = Holdings(MemoryOwnership())
+    await first.take(["s1"])
+    await first.free("s1", 0.0)
+    for at in (0.0, REST_S / 2, REST_S + SEEN_FREE_S + PATIENCE_S):
+        first.heard("second", 0, at)
+        await first.take_fairly((), ["s1"], ["s1"], at)
+    assert list(first.held) == ["s1"]
+
+
+async def test_owners_keep_what_an_emptied_bus_has_forgotten_and_lose_what_another_took() -> None:
+    leases = MemoryOwnership()
+    first, second = Holdings(leases), Holdings(leases)
+    await first.take(["s1", "s2"])
+    for name, fence in list(leases._leases.items()):
+        await leases.release(name, fence[0])  # as if forgotten
+    await second.take(["s2"])
+    assert list(await first.renew(RENEW_EVERY_S)) == ["s2"]
+    assert list(first.held) == ["s1"]
+    assert not first.held & second.held
