@@ -69,11 +69,12 @@ class RedisOwnership:
         return (await self.acquire_all([name], within_ms)).get(name)
 
     async def acquire_all(self, names: Collection[str], within_ms: int) -> Mapping[str, Fence]:
-        if not names:
+        asked = [*names]
+        if not asked:
             return {}
-        keys = [self._link.name("fence"), *map(self._key, names)]
+        keys = [self._link.name("fence"), *map(self._key, asked)]
         given = await self._link.run(self._acquire, keys, [self._newest, within_ms])
-        return {name: Fence(fence) for name, fence in zip(names, given, strict=True) if fence}
+        return {name: Fence(fence) for name, fence in zip(asked, given, strict=True) if fence}
 
     async def renew(self, name: str, fence: Fence, within_ms: int) -> bool:
         return not await self.renew_all({name: fence}, within_ms)
