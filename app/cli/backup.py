@@ -1,4 +1,4 @@
-"""`cueroom backup [FILE]`: a checked copy of the database, also while the server runs; `--verify` rehearses a restore."""
+"""`cueroom backup [FILE]`: a checked copy of the database, also while the server runs; `--verify`: its rehearsal."""
 
 import argparse
 import sys
@@ -12,12 +12,17 @@ from app.settings import Settings
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", default="", help="a new file (default: named by the time)")
-    parser.add_argument("--verify", action="store_true", help="restore FILE into a throw-away folder and tell what is in it")
+    parser.add_argument(
+        "--verify", action="store_true", help="restore FILE into a throw-away folder and tell what is in it"
+    )
     add_json(parser)
 
 
 def backup(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
     """Exit 1 when the copy cannot be made, or when the one that is verified cannot be restored."""
+    if args.verify and not args.file:
+        sys.stderr.write("cueroom: --verify needs the FILE that is to be verified\n")
+        return 2
     if not args.verify:
         file = Path(args.file or _by_the_time()).absolute()
         return operate(settings, "backup", {"file": str(file)}, args, out)

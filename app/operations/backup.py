@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -51,30 +51,35 @@ async def back_up(here: Installation, wanted: Backup) -> Answer:
     """Write the copy and say what is in it. Raises FileTaken, DiskFull, CannotWrite, NoDump, DumpFailed."""
     target, url = Path(wanted.file), normalised(here.settings.database)
     if url.get_backend_name() != "sqlite":
-        await asyncio.to_thread(_dump, url, target)
-        size = target.stat().st_size
-        lines = (word("backed_up", wanted.language, file=str(target), size=_size(size)),)
-        return Answer(lines, data={"file": str(target), "bytes": size})
+        size = await asyncio.to_thread(_dump, url, target)
+        told = word("dumped", wanted.language, file=str(target), size=_size(size))
+        return Answer((told,), data={"file": str(target), "bytes": size})
     unwanted = threading.Event()
     copy = partial(
-        copies.back_up,
+        _copy,
         Path(str(url.database)),
         target,
-        build=__version__,
         taken_ms=here.clock.now(),
         given_up=unwanted.is_set,
     )
     try:
-        manifest = await asyncio.to_thread(copy)
+        manifest, size = await asyncio.to_thread(copy)
     finally:
         unwanted.set()  # cancelled: the thread ends soon, and takes its half file with it
-    size = target.stat().st_size
     lines = (word("backed_up", wanted.language, file=str(target), size=_size(size)), *_counted(manifest.rows))
     return Answer(lines, data={"file": str(target), "bytes": size, **_data(manifest)})
 
 
-def _dump(url: URL, target: Path) -> None:
-    """Let the server's own tool write the copy; the password goes by the environment, never by the command line."""
+def _copy(source: Path, target: Path, *, taken_ms: int, given_up: Callable[[], bool]) -> tuple[Manifest, int]:
+    manifest = copies.back_up(source, target, build=__version__, taken_ms=taken_ms, given_up=given_up)
+    return manifest, target.stat().st_size
+
+
+def _dump(url: URL, target: Path) -> int:
+    """Let the server's own tool write the copy; the password goes by the environment, never by the command line.
+
+    Returns the size of the file.
+    """
     tool = shutil.which("pg_dump")
     if tool is None:
         raise NoDump("a PostgreSQL database is backed up by pg_dump, which is not installed here; run it where it is")
@@ -90,6 +95,7 @@ def _dump(url: URL, target: Path) -> None:
         if ran.returncode != 0:
             raise DumpFailed(ran.stderr.strip().splitlines()[-1][:300] if ran.stderr.strip() else "pg_dump failed")
         copies.publish(part, target)
+        return target.stat().st_size
     except OSError as fault:
         raise copies.CannotWrite(f"the file cannot be written: {fault.strerror}", file=str(target)) from None
     finally:

@@ -91,6 +91,7 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
         "已備份到 {file}（{size}），已檢查：",
         "backed up to {file} ({size}), checked:",
     ),
+    "dumped": ("已备份到 {file}（{size}）", "已備份到 {file}（{size}）", "backed up to {file} ({size})"),
     "restored": ("已恢复为 {file}：", "已還原為 {file}：", "restored as {file}:"),
     "rehearsed": ("{file} 可以恢复，行数：", "{file} 可以還原，行數：", "{file} can be restored; rows:"),
     "session_rebuilt": (

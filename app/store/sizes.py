@@ -16,7 +16,7 @@ _POSTGRES = (
 
 
 def sizes(conn: Connection) -> dict[str, int]:
-    """Return bytes by table, the largest first; empty where the database does not tell. For `look`: it may take long."""
+    """Return bytes by table, the largest first; empty where the database does not tell. For `look`."""
     if conn.dialect.name != "sqlite":
         found = {str(name): int(size) for name, size in conn.exec_driver_sql(_POSTGRES)}
     elif not _tells(conn):
