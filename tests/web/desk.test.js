@@ -7,12 +7,14 @@ import { PAST_MS, ageOf, counts, departed, isListed, listed, loudest, markRank, 
 import { EMPTY, applyFrame } from '../../static/js/feed/board.js'
 import { freshness, shownAs } from '../../static/js/desk/freshness.js'
 import { History, thinned } from '../../static/js/desk/history.js'
+import { isBack, limitOf } from '../../static/js/desk/limits.js'
 import { RUNNING, hold, shown } from '../../static/js/desk/messages.js'
 import { newest, receiptsOf, tablets, unread } from '../../static/js/desk/receipts.js'
 import { byUrgency, heldOrder } from '../../static/js/desk/rooms.js'
 import { cue, startOf } from '../../static/js/desk/rundown.js'
-import { byRisk, cartRate, forecast, riskiest } from '../../static/js/desk/skus.js'
+import { byRisk, cartRate, forecast, restOf, riskiest } from '../../static/js/desk/skus.js'
 import { tiles } from '../../static/js/desk/tiles.js'
+import { alertMarks, clustered, promptMarks } from '../../static/js/desk/timeline.js'
 import { extent, trends } from '../../static/js/desk/trends.js'
 import { blindSpots } from '../../static/js/desk/watch.js'
 import * as format from '../../static/js/format.js'
@@ -92,10 +94,10 @@ test('an alert that left the board stays for five minutes, and goes when it come
   assert.equal(departed(past, new Map(), new Map([['a', left]]), 62_000, () => '').size, 0)
 })
 
-test('the viewers are the subject of a rule only when it measures nothing else', () => {
-  const of = (/** @type {string[]} */ ...names) => subjects(alert({ scope: 'session', evidence: names.map((name) => ({ kind: /** @type {const} */ ('reading'), at_ms: 0, name, value: 1 })) }))
-  assert.deepEqual(of('m.viewers', 'm.interaction_rate_5m'), ['interaction_rate_5m'])
-  assert.deepEqual(of('m.viewers'), ['viewers'])
+test('an alert says itself what it is about, in its own scope', () => {
+  assert.deepEqual(subjects(alert({ scope: 'session', metrics: ['interaction_rate_5m'] })), ['interaction_rate_5m'])
+  assert.deepEqual(subjects(alert({ scope: 'sku', metrics: ['sellable'] })), [])
+  assert.deepEqual(subjects(alert({ scope: 'session' })), [])
 })
 
 test('a draft for the host is a correction only where something was said', () => {
@@ -269,10 +271,68 @@ test('a tile whose data stopped shows the last value and when; one without a sam
 
 test('the stock curve looks ahead to where it meets nought, the others end now', () => {
   const moment = recorded()
-  moment.history.put('viewers@room:room-1', moment.nowMs, 1)
-  const [viewers, , , stock] = trends(moment, 'all', null)
+  const whole = { range: /** @type {const} */ ('all'), zoom: null, sku: '' }
+  const [viewers, rate, , , stock] = trends(moment, whole, [])
   assert.equal(viewers.to, moment.nowMs)
   assert.ok(stock.forecast && stock.to > moment.nowMs)
   assert.equal(stock.forecast?.outText, '售罄 20:46')
-  assert.deepEqual(extent(moment, '15m').to - extent(moment, '15m').from, 900_000)
+  assert.deepEqual([rate.limit?.value, rate.limit?.text], [5, '5.0%'])
+  assert.equal(stock.limit?.value, 200, 'the stock line of the product is the rule\'s')
+  const { from, to } = extent(moment, { ...whole, range: '10m' })
+  assert.equal(to - from, 600_000)
+  const zoom = { from: moment.nowMs - 400_000, to: moment.nowMs - 300_000 }
+  assert.deepEqual(extent(moment, { ...whole, zoom }), zoom)
+})
+
+test('a limit is the mildest line of the rules in force, and may be a share of something that moves', () => {
+  const board = { ...EMPTY, topics: { limits: new Map([
+    ['a', { rule: 'a', severity: /** @type {const} */ ('P1'), metric: 'viewers', scope: 'session', below: true, value: 50 }],
+    ['b', { rule: 'b', severity: /** @type {const} */ ('P2'), metric: 'viewers', scope: 'session', below: true, value: 80 }],
+    ['c', { rule: 'c', severity: /** @type {const} */ ('P1'), metric: 'bitrate_kbps', scope: 'line', below: true, value: 0.6, of: 'target_kbps' }]
+  ]) } }
+  assert.equal(limitOf(board, 'viewers', 'session')?.value, 80)
+  assert.equal(limitOf(board, 'bitrate_kbps', 'line', () => 4_000)?.value, 2_400)
+  assert.equal(limitOf(board, 'bitrate_kbps', 'line'), null)
+  assert.equal(limitOf(board, 'gmv', 'session'), null)
+  assert.equal(isBack(board, 'b', () => 90), true)
+  assert.equal(isBack(board, 'b', () => 70), false)
+  assert.equal(isBack(board, 'b', () => null), false)
+})
+
+test('many seconds become the lowest and highest of each step, in the order they came; unknown stays unknown', () => {
+  const history = new History()
+  const values = Array.from({ length: 60 }, (_, i) => (i < 10 ? null : i === 25 ? 90 : i === 22 ? 1 : 40))
+  history.load([{ metric: 'viewers', scope: 'session', scope_id: '', minute_ms: 600_000, values }])
+  const first = new Float64Array(8)
+  const second = new Float64Array(8)
+  assert.equal(history.fold('viewers@session', 600_000, 10_000, 6, first, second), 90)
+  assert.deepEqual([...first.slice(0, 4)], [NaN, 40, 1, 40])
+  assert.deepEqual([...second.slice(0, 4)], [NaN, 40, 90, 40])
+  assert.equal(history.fold('gmv@session', 600_000, 10_000, 6, first, second), 0)
+  assert.ok(first.slice(0, 6).every(Number.isNaN))
+})
+
+test('marks tell how an alert and a prompt went on; those that would lie on each other become one', () => {
+  const alerts = [
+    alert({ id: 'b', severity: 'P1', opened_ms: 61_000 }), alert({ id: 'quiet', severity: 'P4', opened_ms: 5 }),
+    alert({ id: 'a', opened_ms: 1_000, condition: 'ended', ended_ms: 31_000, acked_by: '周敏', acked_ms: 20_000 }), alert({ id: 'c', opened_ms: 62_000 })
+  ]
+  const marks = alertMarks(alerts, 'UTC')
+  assert.deepEqual(marks.map((mark) => [mark.chosen.id, mark.to, mark.state, mark.also]), [
+    ['a', 31_000, '已结束', '00:00:01–00:00:31 · 持续 00:30 · 周敏 确认'], ['b', null, '未确认', '00:01:01 起'], ['c', null, '未确认', '00:01:02 起']
+  ])
+  assert.deepEqual(clustered(marks, 10_000).map((group) => group.length), [1, 2])
+  const by = { kind: /** @type {const} */ ('operator'), id: 'z', name: '周敏', role: /** @type {const} */ ('controller') }
+  const sent = { id: 'p', n: 1, text: { 'zh-CN': '更正' }, level: /** @type {const} */ ('urgent'), by, sent_ms: 0, alert: 'a', receipts: [{ device: 'd', device_name: '平板 A', shown_ms: 300, seen_ms: 2_000 }] }
+  const [correction] = promptMarks([sent], () => true, 'UTC')
+  assert.deepEqual([correction.look, correction.state, correction.also], ['correction seen', '更正', '00:00:00 发出 · 00:00:02 看到'])
+  assert.equal(promptMarks([sent], () => false, 'UTC')[0].look, 'prompt seen')
+  assert.deepEqual(promptMarks([{ ...sent, state: 'withdrawn' }], () => true, 'UTC'), [])
+})
+
+test('goods beyond the board are told by their newest known second, with the name the workspace gives them', () => {
+  const row = (/** @type {string} */ metric, /** @type {number} */ minute, /** @type {(number | null)[]} */ values) => ({ metric, scope: /** @type {const} */ ('sku'), scope_id: 's9', minute_ms: minute, values })
+  const rest = restOf([row('sellable', 60_000, [90, null]), row('sellable', 0, [100, 99]), row('sell_rate', 60_000, [9, null])], new Map([['s9', '礼盒']]), new Map())
+  assert.deepEqual(rest, [{ sku: 's9', name: '礼盒', listed: true, sellable: 90, sell_rate: 9, eta_min: 10 }])
+  assert.deepEqual(restOf([row('sellable', 0, [1])], new Map(), new Map([['s9', sku({})]])), [])
 })

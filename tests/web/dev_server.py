@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app.clock import SystemClock
+from app.domain.alerts import Alert
 from app.domain.board import Board, Message
 from app.domain.frames import SUBPROTOCOL, Beat, Changed, Hello
 from app.domain.people import Role
@@ -160,15 +161,23 @@ class House:
     def __init__(self, *, drifting: bool = True, role: Role | None = Role.CONTROLLER, rooms: int = 12) -> None:
         shift = SystemClock().now() - moment.NOW
         self.console = Room(moment.console_board(), room=moment.ROOM, session=moment.SESSION, shift=shift)
-        cards = dict(list(moment.room_cards(wall=SystemClock().now()).items())[:rooms])
+        cards = moment.room_cards(wall=SystemClock().now(), count=rooms)
         self.overview = Room({"rooms": cards}, room="", session="", shift=shift)
         self.role = role
         self.drifting = drifting
         self.refuse: dict[str, Any] | None = None
+        self.archive: list[Alert] = []
+        """Alerts that the board has left out, or has let go."""
+        self.page_ms = 10**9
+        """How much of the past one answer of the series holds."""
+        self.asked: list[str] = []
         self.app = FastAPI(
             openapi_url=None,
             routes=[
                 Route("/api/sessions/{session}/series", self.series),
+                Route("/api/sessions/{session}/alerts", self.alerts),
+                Route("/api/sessions/{session}/prompts", self.prompts, methods=["GET"]),
+                Route("/api/products", self.products),
                 Route("/api/{path:path}", self.command, methods=["POST"]),
                 WebSocketRoute("/ws/rooms/{room}", self.follow_console),
                 WebSocketRoute("/ws/overview", self.follow_overview),
@@ -204,8 +213,31 @@ class House:
         cards = self.overview.board["rooms"].values()
         return [RoomName(card.room, card.name, card.platform, card.zone) for card in cards]
 
-    async def series(self, _request: Request) -> Response:
-        return Response(moment.series_json(), media_type="application/json")
+    async def series(self, request: Request) -> Response:
+        """Answer at most so many minutes as the house has a page for, the newest; the rest is asked for by `to_ms`."""
+        self.asked.append(str(request.url.query))
+        before = int(request.query_params.get("to_ms", moment.NOW + 1))
+        metrics = request.query_params.getlist("metric")
+        found = [
+            row for row in moment.series() if row.metric in metrics and before - self.page_ms <= row.minute_ms < before
+        ]
+        rest = any(row.minute_ms < before - self.page_ms for row in moment.series())
+        body = {"rows": found, "before_ms": before - self.page_ms if rest else None}
+        return Response(msgspec.json.encode(body), media_type="application/json")
+
+    async def alerts(self, request: Request) -> Response:
+        """Answer one alert a page, as a long list would be."""
+        kept = [*self.archive, *self.console.board.get("alerts", {}).values()]
+        at = int(request.query_params.get("cursor", 0))
+        page = {"rows": kept[at : at + 1], "next": str(at + 1) if at + 1 < len(kept) else None}
+        return Response(msgspec.json.encode(page), media_type="application/json")
+
+    async def prompts(self, _request: Request) -> Response:
+        page = {"rows": list(self.console.board.get("prompts", {}).values()), "next": None}
+        return Response(msgspec.json.encode(page), media_type="application/json")
+
+    async def products(self, _request: Request) -> Response:
+        return JSONResponse({"rows": [{"sku": "SKU-2", "name": "小坛礼盒"}]})
 
     async def follow_console(self, socket: WebSocket) -> None:
         await self.console.follow(socket)

@@ -16,6 +16,7 @@ from app.domain.board import (
     Board,
     DeviceRow,
     GuideLine,
+    LimitRow,
     LineRow,
     Message,
     RoomHead,
@@ -126,6 +127,7 @@ def alerts(now: int) -> list[Alert]:
             acked_by="周敏",
             acked_ms=now - 58 * S,
             evidence=(Evidence("reading", now - 74 * S, name="i.sellable", value=570.0),),
+            metrics=("on_sale", "sell_rate", "sellable", "stock_line"),
         ),
         Alert(
             id="a-rate",
@@ -145,6 +147,7 @@ def alerts(now: int) -> list[Alert]:
             host=words("抛一个问题，引导扣 1", "Ask them a question"),
             action=words("发福袋或换话术", "Start a draw or change the talk"),
             evidence=(Evidence("reading", now - 4 * M, name="m.interaction_rate_5m", value=0.045),),
+            metrics=("interaction_rate_5m",),
         ),
         Alert(
             id="a-notice",
@@ -164,6 +167,27 @@ def alerts(now: int) -> list[Alert]:
             host=words("53 度，500 毫升一瓶", "53 % vol, 500 ml a bottle"),
         ),
     ]
+
+
+def limits() -> dict[str, LimitRow]:
+    drawn = [
+        ("interaction-low", "P2", "interaction_rate_5m", "session", 0.05, ""),
+        ("stock-shortfall", "P2", "sellable", "sku", 1.0, "stock_line"),
+        ("stock-shortfall", "P2", "eta_min", "sku", 10.0, ""),
+        ("stream-fault", "P1", "bitrate_kbps", "line", 0.6, "target_kbps"),
+    ]
+    return {
+        f"{rule}|{number}": LimitRow(
+            rule=rule,
+            severity=severity,  # type: ignore[arg-type]  # P1 or P2
+            metric=metric,
+            scope=scope,
+            below=True,
+            value=value,
+            of=of,
+        )
+        for number, (rule, severity, metric, scope, value, of) in enumerate(drawn)
+    }
 
 
 def segments() -> tuple[Segment, ...]:
@@ -186,7 +210,7 @@ def segments() -> tuple[Segment, ...]:
             Segment(
                 id=id_,
                 title=words(zh, en),
-                kind="talk",
+                kind="draw" if id_ == "draw" else "talk",
                 sku=sku,
                 planned_start_ms=START + starts * M,
                 planned_length_ms=length * M,
@@ -405,9 +429,10 @@ def console_board(now: int = NOW) -> Board:
         },
         "readings": {reading_key(r.metric, r.scope, r.scope_id): r for r in readings(now)},
         "skus": {row.sku: row for row in skus(now)},
-        "lines": {"主线": LineRow("主线", 4000.0, 3980.0, 25.0, 0, False, now - S)},
+        "lines": {"主线": LineRow("主线", 4000.0, 3980.0, 25.0, 0, False, now - S, words("主线路", "Main line"))},
         "alerts": {alert.id: alert for alert in alerts(now)},
         "rules": {},
+        "limits": limits(),
         "prompts": {prompt.id: prompt for prompt in prompts(now)},
         "rundown": {"now": Rundown(version=4, current="gift", segments=segments(), on_air="SKU-2", shift_ms=40 * S)},
         "messages": messages(now),
@@ -454,6 +479,7 @@ def series(now: int = NOW) -> list[MinuteRow]:
         ("gmv_60s", "session", "", lambda m: gmv_at(m) - gmv_at(max(0.0, m - 1)) + 8_000 * abs(wave(m, 2))),
         ("comments_60s", "session", "", lambda m: 42 + 6 * wave(m, 7)),
         ("sellable", "sku", "SKU-2", sellable_at),
+        ("sell_rate", "sku", "SKU-2", lambda m: math.nan if m < 31 else 58 + 3 * wave(m, 4)),
         ("bitrate_kbps", "line", "主线", lambda m: 4000 + 60 * wave(m, 9)),
     ]
     rows = []
@@ -470,9 +496,20 @@ def series_json(now: int = NOW) -> bytes:
     return msgspec.json.encode({"rows": series(now)})
 
 
-def room_cards(now: int = NOW, wall: int = NOW) -> dict[str, RoomCard]:
-    """Return the overview of the mock's evening: twelve rooms, one in trouble, one silent, two off the air."""
-    return {card.room: card for card in _cards(now, wall)}
+def room_cards(now: int = NOW, wall: int = NOW, count: int = 12) -> dict[str, RoomCard]:
+    """Return the overview of the mock's evening: one room in trouble, one silent, two of twelve off the air.
+
+    Rooms beyond the twelve are quiet ones of the same kinds.
+    """
+    evening = list(_cards(now, wall))
+    more = [
+        msgspec.structs.replace(
+            evening[2 + n % 8], room=f"room-{n + 1}", session=f"s-{n + 1}", name=f"{n + 1} 号间 · 抖音", with_room="",
+            worst=None, counts={}, listed=0,
+        )
+        for n in range(len(evening), count)
+    ]  # fmt: skip
+    return {card.room: card for card in [*evening, *more][:count]}
 
 
 def _cards(now: int, wall: int) -> Iterator[RoomCard]:

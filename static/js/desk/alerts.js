@@ -82,18 +82,9 @@ export function levelSince (alert) {
   return Math.max(alert.opened_ms, ...at)
 }
 
-/**
- * What an alert of the room or the session measures. Rules about a share look at the viewers too, as its sample: these are
- * the subject only of an alert that looks at nothing else.
- *
- * @param {Alert} alert
- * @returns {string[]} metrics
- */
+/** @param {Alert} alert @returns {readonly string[]} the room's or the session's metrics that it is about */
 export function subjects (alert) {
-  if (alert.scope !== 'session' && alert.scope !== 'room') return []
-  const names = (alert.evidence ?? []).filter((evidence) => evidence.kind === 'reading').map((evidence) => (evidence.name ?? '').replace(/^m\./, ''))
-  const own = names.filter((name) => !/^viewers(_|$)/.test(name))
-  return [...new Set(own.length > 0 ? own : names)]
+  return alert.scope === 'session' || alert.scope === 'room' ? alert.metrics ?? [] : []
 }
 
 /** @param {Alert} alert @param {number} nowMs @returns {number} how long it has had this level; how long it lasted in all, once ended */

@@ -9,7 +9,7 @@
 
 const MINUTE = 60_000
 const SECOND = 1_000
-const KEPT_MINUTES = 8 * 60
+const KEPT_MINUTES = 24 * 60
 
 /** @param {string} metric @param {string} scope @param {string} scopeId @returns {string} as boards and queries key it */
 export function readingKey (metric, scope, scopeId) {
@@ -20,14 +20,14 @@ export class History {
   /** @type {Map<string, Map<number, Float64Array>>} */ #minutes = new Map()
   /** @type {Map<string, { at: number, value: number }>} */ #last = new Map()
 
-  /** @param {string} key @param {number} minute @returns {Float64Array} */
-  #row (key, minute) {
+  /** @param {string} key @param {number} minute @param {number} [kept]  minutes of this key that stay @returns {Float64Array} */
+  #row (key, minute, kept = KEPT_MINUTES) {
     let rows = this.#minutes.get(key)
     if (!rows) this.#minutes.set(key, rows = new Map())
     let row = rows.get(minute)
     if (!row) {
       rows.set(minute, row = new Float64Array(60).fill(NaN))
-      if (rows.size > KEPT_MINUTES) rows.delete(Math.min(...rows.keys()))
+      for (const known of rows.size > kept ? [...rows.keys()].sort((a, b) => a - b).slice(0, rows.size - kept) : []) rows.delete(known)
     }
     return row
   }
@@ -45,10 +45,10 @@ export class History {
     }
   }
 
-  /** @param {string} key @param {number} atMs @param {number | null} value */
-  put (key, atMs, value) {
+  /** @param {string} key @param {number} atMs @param {number | null} value @param {number} [kept]  minutes of this key that stay */
+  put (key, atMs, value, kept) {
     const minute = Math.floor(atMs / MINUTE) * MINUTE
-    this.#row(key, minute)[Math.floor((atMs - minute) / SECOND)] = value ?? NaN
+    this.#row(key, minute, kept)[Math.floor((atMs - minute) / SECOND)] = value ?? NaN
     if (value != null) this.#know(key, atMs, value)
   }
 
@@ -91,6 +91,48 @@ export class History {
   at (key, atMs) {
     const minute = Math.floor(atMs / MINUTE) * MINUTE
     return this.#minutes.get(key)?.get(minute)?.[Math.floor((atMs - minute) / SECOND)] ?? NaN
+  }
+
+  /**
+   * The lowest and highest second of each step of a key, in the order in which they came: what a curve of few pixels
+   * shows of many seconds. Nothing is made anew, so that a redraw leaves no garbage.
+   *
+   * @param {string} key
+   * @param {number} from  of the first step
+   * @param {number} step  a whole number of seconds
+   * @param {number} count  of steps
+   * @param {Float64Array} first  the earlier of the two, NaN where nothing is known
+   * @param {Float64Array} second
+   * @returns {number} the highest of all, 0 where nothing is known
+   */
+  fold (key, from, step, count, first, second) {
+    first.fill(NaN, 0, count)
+    second.fill(NaN, 0, count)
+    const rows = this.#minutes.get(key)
+    let most = 0
+    if (!rows) return most
+    const end = from + count * step
+    for (let minute = Math.floor(from / MINUTE) * MINUTE; minute < end; minute += MINUTE) {
+      const row = rows.get(minute)
+      if (!row) continue
+      const last = Math.min(60, Math.ceil((end - minute) / SECOND))
+      for (let i = Math.max(0, Math.ceil((from - minute) / SECOND)); i < last; i++) {
+        const value = row[i]
+        if (value !== value) continue
+        if (value > most) most = value
+        const at = Math.floor((minute + i * SECOND - from) / step)
+        if (first[at] !== first[at]) first[at] = second[at] = value
+        else if (value > Math.max(first[at], second[at])) { first[at] = Math.min(first[at], second[at]); second[at] = value }
+        else if (value < Math.min(first[at], second[at])) { first[at] = Math.max(first[at], second[at]); second[at] = value }
+      }
+    }
+    return most
+  }
+
+  /** @param {string} key @returns {number | null} the oldest minute that is known */
+  oldest (key) {
+    const rows = this.#minutes.get(key)
+    return rows && rows.size > 0 ? Math.min(...rows.keys()) : null
   }
 
   clear () {

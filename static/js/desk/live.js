@@ -3,7 +3,7 @@
  *
  * @import { Alert } from '../../types/frames.js'
  * @import { Moment } from './tiles.js'
- * @typedef {{ text: string, back: boolean }} Live  `back`: past the limit of the shipped rule, which waits until it lasts
+ * @typedef {{ text: string, back: boolean }} Live  `back`: inside the lines of its rule, which waits until that lasts
  */
 
 import { money, number, percent } from '../format.js'
@@ -12,9 +12,8 @@ import { topic } from '../feed/board.js'
 import { subjects } from './alerts.js'
 import { shownAs, worse } from './freshness.js'
 import { readingKey } from './history.js'
-import { LOW_BITRATE, RATE_FLOOR, brief } from './tiles.js'
-
-const SHORT_MIN = 10 // the shipped rule's amber: minutes until sold out
+import { isBack } from './limits.js'
+import { brief } from './tiles.js'
 
 /** @param {Moment} moment @param {Alert} alert @returns {Live | null} nothing where the board has no fresh value of it */
 export function liveOf (moment, alert) {
@@ -28,8 +27,8 @@ function stock ({ board }, alert) {
   const row = topic(board, 'skus').get(alert.scope_id)
   if (row?.sellable == null) return null
   const eta = row.sellable > 0 && row.eta_min != null && row.eta_min < 600 ? t('console.alert.minutes', { n: number(row.eta_min, row.eta_min < 100 ? 1 : 0) }) : ''
-  const enough = row.sellable > (row.stock_line ?? 0) && (row.eta_min == null || row.eta_min >= SHORT_MIN)
-  return { text: [t('metric.sellable_n', { n: number(row.sellable) }), eta].filter(Boolean).join(' · '), back: alert.rule === 'stock-shortfall' && enough }
+  const measure = (/** @type {string} */ name) => /** @type {{ [name: string]: any }} */ ({ stock_line: 0, ...row })[name]
+  return { text: [t('metric.sellable_n', { n: number(row.sellable) }), eta].filter(Boolean).join(' · '), back: isBack(board, alert.rule, measure) }
 }
 
 /** @param {Moment} moment @param {Alert} alert @returns {Live | null} */
@@ -38,7 +37,7 @@ function stream ({ board }, alert) {
   if (!line || line.seen_ms == null) return null
   if (line.reconnecting) return { text: t('metric.reconnecting'), back: false }
   if (line.bitrate_kbps == null) return null
-  return { text: `${number(line.bitrate_kbps)} kbps`, back: alert.rule === 'stream-fault' && line.bitrate_kbps >= LOW_BITRATE * line.target_kbps }
+  return { text: `${number(line.bitrate_kbps)} kbps`, back: isBack(board, alert.rule, (name) => /** @type {{ [name: string]: any }} */ (line)[name]) }
 }
 
 /** @param {Moment} moment @param {Alert} alert @returns {Live | null} */
@@ -49,5 +48,5 @@ function metric ({ board, nowMs, cutMs, currency }, alert) {
   if (reading?.value == null || shown === 'stale' || shown === 'few' || shown === 'unknown') return null
   const { value } = reading
   const text = name.includes('rate') ? `${percent(value)}%` : name.startsWith('gmv') ? brief(money(value, currency)) : number(value, value % 1 === 0 ? 0 : 1)
-  return { text, back: alert.rule === 'interaction-low' && value >= RATE_FLOOR }
+  return { text, back: isBack(board, alert.rule, (other) => (other === name ? value : null)) }
 }

@@ -1,7 +1,7 @@
 /**
  * Goods by the risk that they run out. Pure.
  *
- * @import { SkuRow } from '../../types/frames.js'
+ * @import { MinuteRow, SkuRow } from '../../types/frames.js'
  * @typedef {{ outAt: number, short: number }} Forecast  `short`: units missing at the end of the segment, 0 when it lasts
  */
 
@@ -33,6 +33,26 @@ export function forecast (row, nowMs, endMs) {
   const outAt = nowMs + row.eta_min * 60_000
   const missing = endMs !== null && row.sell_rate ? Math.max(0, (endMs - outAt) / 60_000 * row.sell_rate) : 0
   return { outAt, short: Math.ceil(missing) }
+}
+
+/**
+ * The goods that the board leaves out, by their newest known second; of their sales no more is known than the rate.
+ *
+ * @param {readonly (Omit<MinuteRow, 'values'> & { values: readonly (number | null)[] })[]} minutes  of sellable and sell_rate
+ * @param {ReadonlyMap<string, string>} names
+ * @param {ReadonlyMap<string, SkuRow>} board
+ * @returns {SkuRow[]}
+ */
+export function restOf (minutes, names, board) {
+  /** @type {Map<string, SkuRow>} */
+  const rows = new Map()
+  for (const { metric, scope_id: sku, values } of [...minutes].sort((a, b) => a.minute_ms - b.minute_ms)) {
+    if (board.has(sku)) continue
+    const newest = [...values].reverse().find((value) => value !== null && !Number.isNaN(value))
+    if (newest == null) continue
+    rows.set(sku, { ...(rows.get(sku) ?? { sku, name: names.get(sku) ?? sku, listed: names.has(sku) }), ...(metric === 'sellable' ? { sellable: newest } : { sell_rate: newest }) })
+  }
+  return [...rows.values()].map((row) => (row.sell_rate && row.sellable != null ? { ...row, eta_min: row.sellable / row.sell_rate } : row))
 }
 
 const MIN_CLICKS = 50

@@ -17,17 +17,14 @@
  */
 
 import { age, clock, compact, delta, money, number, percent } from '../format.js'
-import { t } from '../words.js'
+import { authored, t } from '../words.js'
 import { isListed, rank, stateOf, subjects } from './alerts.js'
 import { topic } from '../feed/board.js'
 import { freshness, shownAs, worse } from './freshness.js'
+import { limitOf } from './limits.js'
 import { endOfNow } from './rundown.js'
 import { forecast, riskiest } from './skus.js'
 
-/** Where 互动率 is too low, by the shipped rule; a target above it is the session's own wish. */
-export const RATE_FLOOR = 0.05
-/** Share of a line's target under which it is too low, by the shipped rule. */
-export const LOW_BITRATE = 0.6
 const NONE = '—'
 
 /** @param {Moment} moment @returns {TileModel[]} */
@@ -135,8 +132,10 @@ function rateTile (moment) {
   const key = 'interaction_rate_5m@session'
   const reading = topic(moment.board, 'readings').get(key)
   const tile = plain(moment, 'interaction_rate_5m', reading, key, (value) => ({ value: percent(value), unit: '%', full: ratio(reading) }))
-  const target = t('metric.target_least', { value: `${percent(reading?.target ?? RATE_FLOOR)}%` })
-  return { ...marked(compared(tile, reading, target, (size) => percent(size)), standing(moment, measures('interaction_rate'))), limit: RATE_FLOOR }
+  const limit = limitOf(moment.board, 'interaction_rate_5m', 'session')?.value ?? null // a target above it is the session's own wish
+  const least = reading?.target ?? limit
+  const target = least === null ? '' : t('metric.target_least', { value: `${percent(least)}%` })
+  return { ...marked(compared(tile, reading, target, (size) => percent(size)), standing(moment, measures('interaction_rate'))), limit }
 }
 
 /** @param {Reading | undefined} reading @returns {string} 47 ÷ 812 */
@@ -219,7 +218,8 @@ function streamTile (moment) {
   const ended = moment.head?.state === 'ended'
   const shown = ended ? 'live' : worse(freshness(line.seen_ms, reading?.every_ms ?? 1_000, moment.nowMs), moment.cutMs)
   const tile = {
-    ...empty('stream'), label: t('metric.stream_of', { name: line.name }), series: key, shown, limit: line.target_kbps * LOW_BITRATE,
+    ...empty('stream'), label: t('metric.stream_of', { name: authored(line.title).text || line.name }), series: key, shown,
+    limit: limitOf(moment.board, 'bitrate_kbps', 'line', (metric) => (metric === 'target_kbps' ? line.target_kbps : null))?.value ?? null,
     value: line.bitrate_kbps == null ? NONE : number(line.bitrate_kbps), unit: 'kbps', full: line.fps == null ? '' : t('metric.fps', { n: number(line.fps) }),
     age: ended ? '' : ageText(line.seen_ms, shown, moment.nowMs, moment.zone),
     tag: line.reconnecting ? t('metric.reconnecting') : '',

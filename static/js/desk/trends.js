@@ -1,49 +1,56 @@
 /**
- * The four curves of a console: what lies behind them, and where the rundown, the alerts and the gaps are. Pure.
+ * The six curves of a console: which keys of the history they are, and what stands around them. Pure.
  *
  * @import { Alert, SkuRow } from '../../types/frames.js'
- * @import { Span } from './history.js'
  * @import { Moment } from './tiles.js'
- * @typedef {'15m' | '1h' | 'all'} Range
+ * @import { Limit } from './limits.js'
+ * @typedef {'10m' | '1h' | 'all'} Range
+ * @typedef {{ range: Range, zoom: { from: number, to: number } | null, sku: string }} View  `sku`: empty, the one that runs out first
  * @typedef {{ text: string, colour: number | 'limit' | 'forecast', rank?: number }} Key
+ * @typedef {{ key: string, colour: string, dash: number[], factor: number }} Line
+ * @typedef {{ id: string, at: number, to: number | null, rank: number }} Alarm
  * @typedef {{
- *   id: string, title: string, keys: Key[], read: string, from: number, to: number, ceilingOf: number,
- *   lines: { span: Span, colour: string, dash: number[] }[], factor: number, percent: boolean,
- *   limit: { value: number, text: string, below: boolean } | null, alarms: { at: number, rank: number }[],
+ *   id: string, title: string, keys: Key[], from: number, to: number, ceilingOf: number, lines: Line[], unit: 'number' | 'percent', column: string,
+ *   limit: { value: number, text: string, below: boolean } | null, alarms: Alarm[],
  *   forecast: { rank: number, from: { at: number, value: number }, to: { at: number, value: number }, endAt: number | null, nowText: string, outText: string, endText: string } | null
- * }} Trend
+ * }} Trend  `column`: its heading in the table
  */
 
 import { clock, currencyDigits, number } from '../format.js'
-import { authored, t } from '../words.js'
+import { t } from '../words.js'
 import { isSpoken, rank } from './alerts.js'
 import { topic } from '../feed/board.js'
-import { RATE_FLOOR, measures, standing } from './tiles.js'
-import { endOfNow, startOf } from './rundown.js'
+import { limitOf } from './limits.js'
+import { measures, standing } from './tiles.js'
+import { endOfNow } from './rundown.js'
 import { forecast, riskiest } from './skus.js'
 
-const LENGTH = { '15m': 900_000, '1h': 3_600_000 }
+const LENGTH = { '10m': 600_000, '1h': 3_600_000 }
 const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3], [4, 2], [1, 3]]
 const LEAST_MS = 120_000 // the first seconds alone would be one wild scribble over the whole width
+const MARGIN_MS = 30_000
 
-/** @param {Moment} moment @param {Range} range @returns {{ from: number, to: number }} */
-export function extent (moment, range) {
+/** @param {Moment} moment @param {View} view @returns {{ from: number, to: number }} */
+export function extent (moment, view) {
   const to = moment.head?.ended_ms ?? moment.nowMs
   const started = moment.head?.started_ms ?? moment.head?.opened_ms ?? to - LEAST_MS
-  const from = range === 'all' ? started : Math.max(started, to - LENGTH[range])
+  if (view.zoom) return { from: Math.max(started, view.zoom.from), to: Math.max(view.zoom.from + LEAST_MS / 4, Math.min(to, view.zoom.to)) }
+  const from = view.range === 'all' ? started : Math.max(started, to - LENGTH[view.range])
   return { from, to: Math.max(to, from + LEAST_MS) }
 }
 
-/** @param {Moment} moment @param {Range} range @param {number | null} cursor @returns {Trend[]} */
-export function trends (moment, range, cursor) {
-  return [viewers(moment, range, cursor), rate(moment, range, cursor), sales(moment, range, cursor), stock(moment, range, cursor)]
+/** @param {Moment} moment @param {View} view @param {readonly Alert[]} alerts  of the whole session @returns {Trend[]} */
+export function trends (moment, view, alerts) {
+  const base = { ...extent(moment, view), moment, view, alerts }
+  return [viewers(base), rate(base), comments(base), sales(base), stock(base), pace(base)]
 }
 
-/** @param {Moment} moment @returns {{ at: number, text: string }[]} where segments began */
-export function marks (moment) {
-  const rundown = topic(moment.board, 'rundown').get('now')
-  if (!rundown) return []
-  return rundown.segments.filter((segment) => segment.started_ms != null).map((segment) => ({ at: startOf(segment, rundown) ?? 0, text: authored(segment.title).text }))
+/** @typedef {{ from: number, to: number, moment: Moment, view: View, alerts: readonly Alert[] }} Base */
+
+/** @param {Moment} moment @param {View} view @returns {SkuRow | null} the one whose curves are shown */
+export function skuOf (moment, view) {
+  const rows = topic(moment.board, 'skus')
+  return rows.get(view.sku) ?? riskiest(rows.values())
 }
 
 /** @param {Moment} moment @returns {{ from: number, to: number, text: string, short: string }[]} spans in which nobody took events */
@@ -53,94 +60,92 @@ export function gaps (moment) {
   }))
 }
 
-/** @param {Moment} moment @param {(alert: Alert) => boolean} concerns @returns {{ at: number, rank: number }[]} */
-function alarms (moment, concerns) {
-  return [...topic(moment.board, 'alerts').values()].filter(concerns).map((alert) => ({ at: alert.opened_ms, rank: rank(alert) }))
+/** @param {Base} base @param {(alert: Alert) => boolean} concerns @returns {Alarm[]} */
+function alarms ({ alerts }, concerns) {
+  return alerts.filter(concerns).map((alert) => ({ id: alert.id, at: alert.opened_ms, to: alert.condition === 'ended' ? alert.ended_ms ?? null : null, rank: rank(alert) }))
 }
 
-/** @param {Span} span @param {number} factor @returns {Span} */
-function scaled (span, factor) {
-  return factor === 1 ? span : { ...span, values: span.values.map((value) => value * factor) }
+/** @param {Base} base @param {string} id @param {string} title @param {Line[]} lines @returns {Trend} */
+function plain ({ from, to }, id, title, lines) {
+  return { id, title, keys: [], from, to, ceilingOf: 0, lines, unit: 'number', column: title, limit: null, alarms: [], forecast: null }
 }
 
-/** @param {readonly { span: Span }[]} lines @returns {number} */
-function highest (lines) {
-  let most = 0
-  for (const { span } of lines) for (const value of span.values) if (value > most) most = value
-  return most
+/** @param {string} key @param {number} [factor] @returns {Line} */
+const single = (key, factor = 1) => ({ key, colour: '--c1', dash: [], factor })
+
+/** @param {Limit | null} limit @param {number} factor @param {(value: number) => string} write @returns {Trend['limit']} */
+const drawn = (limit, factor, write) => (limit === null ? null : { value: limit.value * factor, below: limit.below, text: write(limit.value * factor) })
+
+/** @param {Trend} trend @returns {Trend} its line is on the chart, with some air above it */
+function withLimit (trend) {
+  return trend.limit === null ? trend : { ...trend, ceilingOf: Math.max(trend.ceilingOf, trend.limit.value * 1.25) }
 }
 
-/** @param {readonly { span: Span }[]} lines @param {number | null} cursor @param {Moment} moment @param {(value: number) => string} write @returns {string} */
-function readAt (lines, cursor, moment, write) {
-  if (cursor === null) return ''
-  const values = lines.map(({ span }) => span.values[Math.round((cursor - span.from) / span.step)])
-  const text = values.map((value) => value === undefined || Number.isNaN(value) ? '—' : write(value)).join(' · ')
-  return `${clock(cursor, moment.zone)}  ${text}`
+/** @param {Base} base @returns {Trend} */
+function viewers (base) {
+  const { moment } = base
+  const rooms = [...topic(moment.board, 'rooms').values()].filter((room) => moment.history.has(`viewers@room:${room.id}`)).slice(0, 6)
+  const split = rooms.length > 1
+  const lines = split ? rooms.map((room, i) => ({ key: `viewers@room:${room.id}`, colour: `--c${i + 1}`, dash: DASHES[i], factor: 1 })) : [single('viewers@session')]
+  const own = measures('viewers')
+  return withLimit({
+    ...plain(base, 'viewers', t('metric.viewers'), lines), keys: split ? rooms.map((room, i) => ({ text: room.name, colour: i + 1 })) : [],
+    limit: split ? null : drawn(limitOf(moment.board, 'viewers', 'session'), 1, (value) => number(value)),
+    alarms: alarms(base, (alert) => isSpoken(alert) || alert.scope === 'line' || own(alert))
+  })
 }
 
-/** @param {Moment} moment @param {Range} range @param {number | null} cursor @returns {Trend} */
-function viewers (moment, range, cursor) {
-  const { from, to } = extent(moment, range)
-  const rooms = [...topic(moment.board, 'rooms').values()].filter((room) => moment.history.has(`viewers@room:${room.id}`))
-  const whole = rooms.length < 2
-  const lines = (whole ? ['viewers@session'] : rooms.map((room) => `viewers@room:${room.id}`)).slice(0, 6).map((key, i) => ({
-    span: moment.history.span(key, from, to), colour: `--c${i + 1}`, dash: DASHES[i]
-  }))
-  const speech = (/** @type {Alert} */ alert) => isSpoken(alert) || alert.scope === 'line'
-  return {
-    id: 'viewers', title: t('metric.viewers'), keys: whole ? [] : rooms.slice(0, 6).map((room, i) => ({ text: room.name, colour: i + 1 })),
-    read: readAt(lines, cursor, moment, (value) => number(value)), from, to, ceilingOf: highest(lines), lines, factor: 1, percent: false,
-    limit: null, alarms: alarms(moment, speech), forecast: null
-  }
+/** @param {Base} base @returns {Trend} */
+function rate (base) {
+  return withLimit({
+    ...plain(base, 'rate', t('console.chart.rate'), [single('interaction_rate_5m@session', 100)]), unit: 'percent',
+    limit: drawn(limitOf(base.moment.board, 'interaction_rate_5m', 'session'), 100, (value) => `${number(value, 1)}%`),
+    alarms: alarms(base, measures('interaction_rate'))
+  })
 }
 
-/** @param {Moment} moment @param {Range} range @param {number | null} cursor @returns {Trend} */
-function rate (moment, range, cursor) {
-  const { from, to } = extent(moment, range)
-  const lines = [{ span: scaled(moment.history.span('interaction_rate_5m@session', from, to), 100), colour: '--c1', dash: [] }]
-  const floor = RATE_FLOOR * 100
-  return {
-    id: 'rate', title: t('console.chart.rate'), keys: [{ text: t('console.chart.floor'), colour: 'limit' }],
-    read: readAt(lines, cursor, moment, (value) => `${number(value, 1)}%`), from, to, ceilingOf: Math.max(highest(lines), floor * 1.6), lines, factor: 100, percent: true,
-    limit: { value: floor, text: `${number(floor, 1)}%`, below: true }, alarms: alarms(moment, measures('interaction_rate')), forecast: null
-  }
+/** @param {Base} base @returns {Trend} */
+function comments (base) {
+  return withLimit({
+    ...plain(base, 'comments', t('console.chart.comments'), [single('comments_60s@session')]),
+    limit: drawn(limitOf(base.moment.board, 'comments_60s', 'session'), 1, (value) => number(value)), alarms: alarms(base, measures('comments'))
+  })
 }
 
-/** @param {Moment} moment @param {Range} range @param {number | null} cursor @returns {Trend} */
-function sales (moment, range, cursor) {
-  const { from, to } = extent(moment, range)
-  const factor = 10 ** -currencyDigits(moment.currency)
-  const lines = [{ span: scaled(perMinute(moment, from, to), factor), colour: '--c1', dash: [] }]
-  return {
-    id: 'sales', title: t('console.chart.sales'), keys: [], read: readAt(lines, cursor, moment, (value) => number(value)),
-    from, to, ceilingOf: highest(lines), lines, factor, percent: false, limit: null, alarms: [], forecast: null
-  }
+/** @param {Base} base @returns {Trend} */
+function sales (base) {
+  const factor = 10 ** -currencyDigits(base.moment.currency)
+  return withLimit({
+    ...plain(base, 'sales', t('console.chart.sales'), [single('gmv_60s@session', factor)]),
+    limit: drawn(limitOf(base.moment.board, 'gmv_60s', 'session'), factor, (value) => number(value)), alarms: alarms(base, measures('gmv'))
+  })
 }
 
-/** @param {Moment} moment @param {number} from @param {number} to @returns {Span} paid amount of the last minute, each second */
-function perMinute ({ history }, from, to) {
-  if (history.has('gmv_60s@session')) return history.span('gmv_60s@session', from, to)
-  const total = history.span('gmv@session', from - 60_000, to)
-  const values = new Float64Array(Math.max(1, total.values.length - 60))
-  for (let i = 0; i < values.length; i++) values[i] = total.values[i + 60] - total.values[i]
-  return { from: total.from + 60_000, step: total.step, values }
-}
+/** @param {SkuRow | null} row @returns {(metric: string) => number | null | undefined} */
+const measureOf = (row) => (metric) => /** @type {{ [name: string]: any } | null} */ (row)?.[metric]
 
-/** @param {Moment} moment @param {Range} range @param {number | null} cursor @returns {Trend} */
-function stock (moment, range, cursor) {
-  const { from, to } = extent(moment, range)
-  const row = riskiest(topic(moment.board, 'skus').values())
-  const key = row ? `sellable@sku:${row.sku}` : ''
-  const lines = [{ span: moment.history.span(key, from, to), colour: '--c1', dash: [] }]
+/** @param {Base} base @returns {Trend} */
+function stock (base) {
+  const { moment, view, from, to } = base
+  const row = skuOf(moment, view)
   const rankNow = row ? standing(moment, (alert) => alert.scope === 'sku' && alert.scope_id === row.sku).rank : 0
-  const ahead = row && moment.head?.state !== 'ended' ? lookAhead(moment, row, to - from, rankNow) : null
+  const ahead = row && !view.zoom && moment.head?.state !== 'ended' ? lookAhead(moment, row, to - from, rankNow) : null
   return {
-    id: 'stock', title: row ? t('console.chart.stock_of', { name: row.name }) : t('console.chart.stock'),
+    ...plain(base, 'stock', t('console.chart.stock'), [single(row ? `sellable@sku:${row.sku}` : '')]),
     keys: ahead && row ? [{ text: t('console.chart.pace', { n: number(row.sell_rate ?? 0) }), colour: 'forecast', rank: rankNow }] : [],
-    read: readAt(lines, cursor, moment, (value) => number(value)), from, to: ahead ? Math.max(to, (ahead.endAt ?? 0), ahead.to.at) + 30_000 : to,
-    ceilingOf: Math.max(highest(lines), row?.sellable ?? 0), lines, factor: 1, percent: false, limit: null,
-    alarms: alarms(moment, (alert) => alert.scope === 'sku' && alert.scope_id === row?.sku), forecast: ahead
+    to: ahead ? Math.max(to, ahead.endAt ?? 0, ahead.to.at) + MARGIN_MS : to, ceilingOf: row?.sellable ?? 0,
+    limit: row?.stock_line ? drawn(limitOf(moment.board, 'sellable', 'sku', measureOf(row)), 1, (value) => number(value)) : null,
+    alarms: alarms(base, (alert) => alert.scope === 'sku' && alert.scope_id === row?.sku), forecast: ahead
   }
+}
+
+/** @param {Base} base @returns {Trend} */
+function pace (base) {
+  const row = skuOf(base.moment, base.view)
+  return withLimit({
+    ...plain(base, 'pace', t('console.chart.rate_of'), [single(row ? `sell_rate@sku:${row.sku}` : '')]),
+    limit: drawn(limitOf(base.moment.board, 'sell_rate', 'sku', measureOf(row)), 1, (value) => number(value))
+  })
 }
 
 /** @param {Moment} moment @param {SkuRow} row @param {number} past  length of what is drawn of the past @param {number} rank  of the worst open alert of it, 0 for none @returns {Trend['forecast']} */
@@ -155,4 +160,24 @@ function lookAhead (moment, row, past, rank) {
     outText: t('console.chart.out', { at: clock(ahead.outAt, moment.zone, false) }),
     endText: endAt === null ? '' : t('console.chart.ends', { at: clock(endAt, moment.zone, false) })
   }
+}
+
+/** @param {Trend} trend @param {Moment} moment @param {number} at @param {(value: number) => string} write @returns {string} what the curves say at an instant */
+export function readAt (trend, moment, at, write) {
+  const second = Math.floor(at / 1_000) * 1_000
+  return trend.lines.map((line) => moment.history.at(line.key, second) * line.factor).map((value) => (Number.isNaN(value) ? '—' : write(value))).join(' · ')
+}
+
+const ROWS = 12
+const ROW_STEPS_MS = [5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000, 3_600_000]
+
+/** @param {Moment} moment @param {View} view @returns {number[]} the instants of the table's rows, newest first */
+export function rowTimes (moment, view) {
+  const { from, to } = extent(moment, view)
+  const end = Math.min(to, moment.nowMs)
+  const step = ROW_STEPS_MS.find((one) => (end - from) / one <= ROWS) ?? ROW_STEPS_MS[ROW_STEPS_MS.length - 1]
+  const times = []
+  if (end % step !== 0) times.push(Math.floor(end / 1_000) * 1_000)
+  for (let at = Math.floor(end / step) * step; at >= from; at -= step) times.push(at)
+  return times
 }

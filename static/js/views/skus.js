@@ -12,9 +12,9 @@ import { attr, find, keyed, put, show } from './dom.js'
 
 const LASTS_MIN = 240 // no show is longer: a forecast beyond it is "lasts", not an hour
 
-/** @param {HTMLElement} body @param {Iterable<SkuRow>} rows @param {SkuContext} context */
-export function fillSkus (body, rows, context) {
-  keyed(body, 'sku-row', byRisk(rows), (row) => row.sku, (element, row) => {
+/** @param {HTMLElement} body @param {Iterable<SkuRow>} rows @param {SkuContext} context @param {readonly SkuRow[]} [rest]  after them, whatever their risk */
+export function fillSkus (body, rows, context, rest = []) {
+  keyed(body, 'sku-row', [...byRisk(rows), ...byRisk(rest)], (row) => row.sku, (element, row) => {
     const rank = context.ranks.get(row.sku) ?? 0
     attr(element, 'data-p', rank || null)
     attr(element, 'data-rest', rank === 0 && !row.on_air ? '' : null)

@@ -1,40 +1,47 @@
 /**
- * The charts of a console: their heads in words, their curves on canvas.
+ * The charts of a console in words: their heads, what they say at the cursor, and the models of their plots.
  *
+ * @import { SkuRow } from '../../types/frames.js'
+ * @import { PlotModel } from '../charts/plot.js'
+ * @import { Scene } from '../charts/scene.js'
+ * @import { Moment } from '../desk/tiles.js'
  * @import { Trend } from '../desk/trends.js'
  */
 
+import { readAt } from '../desk/trends.js'
 import { clock, compact, number } from '../format.js'
 import { t } from '../words.js'
-import { Chart, scale } from './chart.js'
 import { attr, find, keyed, put } from './dom.js'
 
-/** @type {WeakMap<Element, Chart>} */
-const charts = new WeakMap()
+/** @param {Trend} trend @returns {(value: number) => string} a value in full */
+export function writer (trend) {
+  return trend.unit === 'percent' ? (value) => `${number(value, 1)}%` : (value) => number(value, value < 10 && value % 1 !== 0 ? 1 : 0)
+}
 
-/**
- * @param {HTMLElement} card
- * @param {Trend} trend
- * @param {{ marks: { at: number, text: string }[], gaps: { from: number, to: number, text: string, short: string }[], cursor: number | null, zone: string, onCursor: (at: number | null) => void }} shared
- */
-export function fillTrend (card, trend, { marks, gaps, cursor, zone, onCursor }) {
+/** @param {HTMLElement} card @param {Trend} trend @param {Moment} moment @param {number | null} cursor */
+export function fillHead (card, trend, moment, cursor) {
   put(find(card, '.chart-title'), trend.title)
   keyed(find(card, '.chart-keys'), 'key-row', trend.keys, (key) => `${key.colour}`, (element, key) => {
     put(element, key.text)
     attr(element, 'data-c', key.colour)
     attr(element, 'data-p', key.rank || null)
   })
-  put(find(card, '.chart-read'), trend.read)
-  const canvas = find(card, '.chart-plot')
-  attr(canvas, 'aria-label', said(trend, zone))
-  let chart = charts.get(canvas)
-  if (!chart) charts.set(canvas, chart = new Chart(canvas, onCursor))
-  const { ceiling, ticks } = scale(trend.ceilingOf)
-  chart.fill({
-    ...trend, ceiling, ticks, marks, gaps, cursor,
-    write: trend.percent ? (value) => `${number(value, value % 1 === 0 ? 0 : 1)}%` : axis,
-    writeTime: (at) => clock(at, zone, trend.to - trend.from < 240_000)
-  })
+  const at = cursor !== null && cursor >= trend.from && cursor <= trend.to ? cursor : null
+  put(find(card, '.chart-at'), at === null ? '' : clock(at, moment.zone))
+  put(find(card, '.chart-read'), at === null ? '' : readAt(trend, moment, at, writer(trend)))
+}
+
+/** @param {Trend} trend @param {Moment} moment @param {Omit<Scene, 'alarms' | 'limit' | 'forecast'>} shared @param {number | null} cursor @returns {PlotModel} */
+export function model (trend, moment, shared, cursor) {
+  const at = Math.min(cursor ?? shared.nowMs, shared.nowMs)
+  const values = readAt(trend, moment, at - (cursor === null ? 1_000 : 0), writer(trend))
+  return {
+    ...trend, ...shared, floor: 0, limit: trend.limit, alarms: trend.alarms, forecast: trend.forecast,
+    write: trend.unit === 'percent' ? (value) => `${number(value, value % 1 === 0 ? 0 : 1)}%` : axis,
+    writeTime: (time) => clock(time, moment.zone, trend.to - trend.from < 240_000),
+    label: t('console.chart.label', { title: trend.title, from: clock(trend.from, moment.zone, false), to: clock(trend.to, moment.zone, false) }),
+    said: t('console.chart.said', { at: clock(at, moment.zone), value: values })
+  }
 }
 
 /** @param {number} value @returns {string} short: 24k would be 2.4万 here */
@@ -43,10 +50,12 @@ function axis (value) {
   return text.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '') + unit
 }
 
-/** @param {Trend} trend @param {string} zone @returns {string} the chart for those who cannot see it */
-function said (trend, zone) {
-  const values = trend.lines[0]?.span.values ?? []
-  let last = NaN
-  for (let i = values.length - 1; i >= 0 && Number.isNaN(last); i--) last = values[i]
-  return t('console.chart.said', { title: trend.title, from: clock(trend.from, zone, false), to: clock(trend.to, zone, false), value: Number.isNaN(last) ? '—' : number(last, trend.percent ? 1 : 0) })
+/** @param {HTMLSelectElement} select @param {readonly SkuRow[]} rows @param {string} chosen  empty: the one that runs out first @param {SkuRow | null} shown */
+export function fillSkuChoice (select, rows, chosen, shown) {
+  const first = { sku: '', name: shown && chosen === '' ? t('console.chart.sku_first_of', { name: shown.name }) : t('console.chart.sku_first') }
+  keyed(select, 'option-row', [first, ...[...rows].sort((a, b) => (a.sku < b.sku ? -1 : 1))], (row) => row.sku, (option, row) => {
+    put(option, row.name || row.sku)
+    attr(option, 'value', row.sku)
+  })
+  if (select.value !== chosen) select.value = chosen
 }
