@@ -1,6 +1,7 @@
 """What routes are given: the runtime, who is asking, the session in the address, the key of a command."""
 
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Header, Request
@@ -44,6 +45,8 @@ class Runtime(Protocol):
     directory: Directory
     draining: bool
     closing: bool
+    address: str
+    """Where others reach this server, as far as it knows."""
 
     @property
     def catalogue(self) -> Catalogue: ...
@@ -146,3 +149,11 @@ IdempotencyKey = Annotated[str, Depends(idempotency_key)]
 def address_of(request: Request) -> str:
     """Return where a request comes from, as far as the server knows; for counting failures."""
     return request.client.host if request.client else ""
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether the name or address of a host leads to this machine itself."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

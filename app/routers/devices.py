@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import segno
 from fastapi import APIRouter, Request
@@ -12,7 +13,7 @@ from app.access.access import DEVICE_COOKIE
 from app.access.devices import COOKIE_MS
 from app.errors import ControlRoomError, NotFound
 from app.routers.answers import json
-from app.routers.deps import OperatorDep, ReaderDep, Runtime, RuntimeDep, address_of, room_of
+from app.routers.deps import OperatorDep, ReaderDep, Runtime, RuntimeDep, address_of, is_loopback, room_of
 from app.routers.fields import Id, Seen
 from app.routers.signin import refused, set_secret_cookie, wants_json
 
@@ -85,8 +86,15 @@ async def _pairing(request: Request) -> Pairing:
 
 
 def public_address(request: Request, runtime: Runtime) -> str:
-    """Return how a tablet reaches this server: the setting, else the way this request came."""
-    return runtime.settings.public_url or f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
+    """Return how a tablet reaches this server: the setting, else the way this request came.
+
+    A request of this machine itself came by a way that no tablet has: then the address in the network, if there is one.
+    """
+    if runtime.settings.public_url:
+        return runtime.settings.public_url
+    if is_loopback(request.url.hostname or "") and not is_loopback(urlsplit(runtime.address).hostname or "localhost"):
+        return runtime.address
+    return f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"
 
 
 def qr_svg(text: str) -> str:

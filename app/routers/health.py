@@ -1,7 +1,6 @@
 """/healthz: the process lives. /readyz: it may be sent work, or what keeps it from that. /metrics: its figures."""
 
 import asyncio
-from ipaddress import ip_address
 from typing import Final, Protocol
 
 from fastapi import APIRouter, Request
@@ -11,7 +10,7 @@ from app.errors import ControlRoomError, Unavailable
 from app.metrics.family import TEXT
 from app.routers.answers import json
 from app.routers.deps import Runtime as Shared
-from app.routers.deps import principal_of, reader, runtime_of
+from app.routers.deps import is_loopback, principal_of, reader, runtime_of
 from app.store.migrate import head, revision
 
 router = APIRouter(tags=["health"])
@@ -67,14 +66,7 @@ def from_this_machine(request: Request) -> bool:
     """Return whether a request came straight from this machine: not through a proxy, not by a name of its own."""
     if any(name in request.headers for name in FORWARDED):
         return False
-    return _loopback(request.client.host if request.client else "") and _loopback(request.url.hostname or "")
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(request.client.host if request.client else "") and is_loopback(request.url.hostname or "")
 
 
 async def _troubles(request: Request) -> dict[str, str]:

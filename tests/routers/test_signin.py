@@ -283,6 +283,23 @@ async def test_a_tablet_is_paired_by_six_digits_and_sees_its_own_room(web: Web) 
     assert (again.status_code, again.json()["code"]) == (403, "bad_code")
 
 
+async def test_a_tablet_is_led_to_the_address_in_the_network_also_when_the_console_is_open_on_this_machine(
+    web: Web,
+) -> None:
+    controller = await web.person(Role.CONTROLLER)
+
+    async def offered(host: str) -> str:
+        answer = await controller.post("/api/devices/code", json={"room": "wine-dy"}, headers={"Host": host})
+        return str(answer.json()["url"])
+
+    assert await offered("127.0.0.1:8060") == "http://127.0.0.1:8060/pair"
+    web.runtime.address = "http://192.168.1.7:8060"
+    assert await offered("127.0.0.1:8060") == await offered("localhost:8060") == "http://192.168.1.7:8060/pair"
+    assert await offered("10.0.0.5:8060") == "http://10.0.0.5:8060/pair"
+    web.runtime.settings = web.runtime.settings.model_copy(update={"public_url": "https://control.example.com"})
+    assert await offered("127.0.0.1:8060") == "https://control.example.com/pair"
+
+
 def other_than(code: str, n: int = 1) -> str:
     return f"{(int(code) + n) % 1_000_000:06d}"
 

@@ -44,6 +44,7 @@ class TestRuntime:
     build: str = "test"
     draining: bool = False
     closing: bool = False
+    address: str = ""
     unsaved_since: Instant | None = None
     tail: list[MinuteRow] = field(default_factory=list)
 
