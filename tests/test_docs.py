@@ -33,6 +33,7 @@ from app.rules.reading import _EVIDENCE_KEYS, _LEVEL_KEYS, _POLICIES, _RULE_KEYS
 from app.rules.text import FORMATS
 from app.rules.vocabulary import VOCABULARY
 from app.settings import Limits, Settings
+from bench.__main__ import names
 from tests.cli.place import ROOT, Place, serving
 from tests.delivery.chat import SECRET, Chat, running_chat
 
@@ -397,3 +398,19 @@ def test_what_the_readme_tells_to_type_is_a_target_of_make() -> None:
         for line in text.splitlines():
             assert line.split()[0] == "make"
             assert line.split()[1] in targets
+
+
+def test_every_picture_of_the_docs_is_small_and_is_drawn_by_make_shots() -> None:
+    drawn = set(re.findall(r"\b([a-z-]+)\b", (ROOT / "scripts/shots.py").read_text(encoding="utf-8")))
+    for picture in (DOCS / "img").iterdir():
+        assert picture.stat().st_size <= 200_000, picture.name
+        assert picture.stem in drawn, picture.name
+
+
+def test_what_the_page_of_benchmarks_tells_to_type_is_one() -> None:
+    text = (ROOT / "bench/README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)
+    assert set(rows) <= set(names())
+    for _, block in BLOCK.findall(text):
+        for line in block.splitlines():
+            assert re.fullmatch(rf"make bench( ARGS=({'|'.join(rows)}))?", line), line

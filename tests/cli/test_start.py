@@ -1,10 +1,16 @@
 """Promises: a fresh place says how to begin, mistakes on the command line exit 2, and --help lists what works."""
 
 import importlib
+import re
 import subprocess
 import sys
+from io import StringIO
+from types import SimpleNamespace
+from typing import Any
 
 from app.cli import COMMANDS
+from app.cli.serve import _announce
+from app.settings import Settings
 from tests.cli.place import ROOT, WINERY, Place
 
 
@@ -77,3 +83,21 @@ def test_a_database_server_is_set_up_alike(empty: Place, fresh_postgres_url: str
     empty.variables = {"CUEROOM_DATABASE_URL": fresh_postgres_url}
     assert "added room qingtan-douyin" in empty.done("setup", str(WINERY))
     assert "qingtan-douyin" in empty.done("doctor")
+
+
+async def test_a_server_that_is_open_to_the_network_says_by_which_address() -> None:
+    async def link() -> str:
+        return "once"
+
+    people = SimpleNamespace(first_admin_link=link)
+    runtime: Any = SimpleNamespace(roles=frozenset({"web"}), access=SimpleNamespace(people=people), address="")
+    told: dict[str, list[str]] = {}
+    for host in ("127.0.0.1", "0.0.0.0"):
+        out = StringIO()
+        await _announce(Settings(host=host), 8070, runtime, out)
+        told[host] = re.findall(r"^  (http://\S+)/first\?token=once$", out.getvalue(), re.MULTILINE)
+    assert told["127.0.0.1"] == ["http://127.0.0.1:8070"]
+    here, network = told["0.0.0.0"]
+    assert here == "http://127.0.0.1:8070"
+    assert runtime.address == network
+    assert re.fullmatch(r"http://\d+\.\d+\.\d+\.\d+:8070", network)
