@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -84,12 +84,18 @@ class Server:
     """Owns the process; what it prints goes to two files beside the data folder."""
 
     def __init__(
-        self, data: Path, *, command: str = "serve", role: str = "all", port: int = 0, environ: Mapping[str, str] = {}
+        self,
+        data: Path,
+        *,
+        command: Sequence[str] = ("-m", "app", "serve"),
+        role: str = "all",
+        port: int = 0,
+        environ: Mapping[str, str] = {},
     ) -> None:
         self.data = data
         self.address: str = ""
         data.mkdir(parents=True, exist_ok=True)
-        arguments = [sys.executable, "-m", "app", command, "--data", str(data), "--port", str(port), "--role", role]
+        arguments = [sys.executable, *command, "--data", str(data), "--port", str(port), "--role", role]
         self._out, self._err = data.parent / f"{data.name}.out", data.parent / f"{data.name}.err"
         with self._out.open("wb") as out, self._err.open("wb") as err:
             self.process = subprocess.Popen(arguments, cwd=ROOT, env={**_plain(), **environ}, stdout=out, stderr=err)
