@@ -61,6 +61,13 @@ async def _disk(here: Installation) -> dict[str, int]:
         return {}  # a large file is not read through for this
 
 
+def _told_of_disk(disk: Mapping[str, int], language: str) -> Iterator[str]:
+    if disk:
+        yield word("disk", language, size=_megabytes(sum(disk.values())))
+        large = [(name, _megabytes(size)) for name, size in disk.items() if size >= SHOWN_BYTES]
+        yield from (f"  {line}" for line in _table(large)) if large else ()
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 2**20:.1f} MiB"
 
@@ -71,17 +78,14 @@ async def examine(here: Installation, wanted: Examine) -> Answer:
     findings = await here.store.read(partial(_findings, room_id=wanted.room))
     now = here.clock.now()
     lines = [line for finding in findings for line in _told(finding, now, wanted.language)]
-    disk = {} if wanted.room else await _disk(here)
-    if disk:
-        lines.append(word("disk", wanted.language, size=_megabytes(sum(disk.values()))))
-        rows = [(name, _megabytes(size)) for name, size in disk.items() if size >= SHOWN_BYTES]
-        lines += [f"  {line}" for line in _table(rows)] if rows else []
     data: dict[str, Any] = {"rooms": [_data(finding, now) for finding in findings]}
     if not wanted.room:
         channels, standings = await here.store.read(_channels)
         stood = [(each, standing_of(each, standings.get(each.name), here.environ, now)) for each in channels]
         lines += _told_of_channels(stood, wanted.language)
         data["channels"] = [{"kind": each.kind} | msgspec.to_builtins(standing) for each, standing in stood]
+        data["disk"] = disk = await _disk(here)
+        lines += _told_of_disk(disk, wanted.language)
     return Answer(tuple(lines), data=data)
 
 

@@ -56,9 +56,19 @@ class Place:
         (self.folder / name).write_text(text, encoding="utf-8")
         return name
 
+    @property
+    def python(self) -> str:
+        return sys.executable
+
     def shell(self, line: str) -> str:
+        """Run a line as a person would paste it, expect success, and return what was printed."""
+        ran = self.run_shell(line)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    def run_shell(self, line: str) -> "subprocess.CompletedProcess[str]":
         """Run a line as a person would paste it."""
-        ran = subprocess.run(
+        return subprocess.run(
             ["sh", "-c", line],
             cwd=self.folder,
             env=self.environ,
@@ -67,8 +77,6 @@ class Place:
             timeout=60,
             check=False,
         )
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
 
 
 @contextmanager
