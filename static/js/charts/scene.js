@@ -113,8 +113,8 @@ export function drawAbove (stage, scene, xs, ys) {
   within(f, () => {
     if (scene.limit) drawLimit(f, stage, scene.limit, xs, ys)
     if (scene.forecast) drawForecast(f, stage, scene.forecast)
-    for (const alarm of scene.alarms) drawAlarm(f, alarm)
   })
+  for (const alarm of scene.alarms) drawAlarm(f, alarm) // the newest may stand over the edge
 }
 
 /** @param {Frame} f @param {Stage} stage @param {{ value: number, text: string, below: boolean }} limit @param {readonly number[]} xs @param {readonly (number | null)[]} ys */
