@@ -7,7 +7,7 @@ FREE = "(free)"
 
 _SQLITE = (
     "SELECT m.tbl_name, SUM(s.pgsize) FROM dbstat s JOIN sqlite_master m ON m.name = s.name "
-    "WHERE s.aggregate GROUP BY m.tbl_name"
+    "WHERE s.aggregate = 1 GROUP BY m.tbl_name"
 )
 _POSTGRES = (
     "SELECT c.relname, pg_total_relation_size(c.oid) FROM pg_class c "
