@@ -1,5 +1,6 @@
 """The whole control room in the test's own process, over a SQLite file: what operations are tried on."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -71,7 +72,7 @@ async def open_house(data: Path, **settings: Any) -> AsyncIterator[House]:
     """Run a control room with two rooms; stop it in order."""
     data.mkdir(parents=True, exist_ok=True)
     made = Settings(_env_file=None, data=data, **settings)
-    migrate.upgrade(made.database)
+    await asyncio.to_thread(migrate.upgrade, made.database)
     store, clock = await Store.open(made.database), SystemClock()
     new = read_workspace(WORKSPACE, "two.yaml")
     await store.write(partial(replace_workspace, new=new, source=WORKSPACE, by="test", at=clock.now()))

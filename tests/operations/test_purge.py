@@ -1,7 +1,6 @@
 """Promises of retention: old sessions lose their log and texts and keep their totals; what runs is never touched."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -101,15 +100,12 @@ async def test_a_viewers_words_are_taken_out_of_what_is_kept_and_the_session_can
         assert "礼盒还有吗 7" not in texts
         assert "礼盒还有吗 8" in texts
         kept = await house.store.read(lambda conn: [chunk.body for chunk in chunks_after(conn, 1)])
-        said = [e.payload.text for body in kept if isinstance(body, Events) for e in body.events if _is_comment(e)]
+        events = [event for body in kept if isinstance(body, Events) for event in body.events]
+        said = [event.payload.text for event in events if isinstance(event, CommentEvent)]
         assert "礼盒还有吗 7" not in said
         assert len(said) == 250
         rebuilt = await Restorer(house.store, build="test").restore(old)
         assert rebuilt.engine.state == "ended"
-
-
-def _is_comment(event: Any) -> bool:
-    return isinstance(event, CommentEvent)
 
 
 async def test_small_tables_are_tidied_by_their_own_days(tmp_path: Path) -> None:
