@@ -199,7 +199,7 @@ class Runtime:
         self.news.missed(self._missed)
         self.owner = self._owner() if "worker" in roles else None
         self.pump = self._pump() if "pump" in roles else None
-        self.standby = Standby(self.pump, self.bus.leases) if self.pump is not None else None
+        self.standby = Standby(self.pump, self.bus.leases, self.settings.lease_ms) if self.pump is not None else None
         self.tablets = TabletsOfProcess(self.clock, self.news.tell)
         self.overview = Overview(epoch=0, rooms=self.catalogue.rooms, session_of=self._session_shown)
         self._overview_frames = MemoryFrameLog()
@@ -248,6 +248,7 @@ class Runtime:
             build=self.build,
             rooms=self.catalogue.rooms,
             shown_session=self._session_shown,
+            lease_ms=self.settings.lease_ms,
         )
 
     def _pump(self) -> Pump:

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
 
     database_url: SecretStr = SecretStr("")
     redis_url: SecretStr = SecretStr("")
+    lease_ms: int = Field(5_000, ge=500, le=60_000)
+    """Of several processes: how long the sessions of a worker that died, or stood still, wait for another."""
     database_wait_s: int = Field(30, ge=0, le=3_600)
     """How long a start waits for a database that does not answer."""
     data: Path = Path("data")

@@ -60,13 +60,16 @@ class Member:
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
+    def command(self) -> list[str]:
+        """What is run; tests put a process in its place that ends itself."""
+        data = str(self.folder / "data")
+        return [sys.executable, "-m", "app", "serve", "--role", self.role, "--port", str(self.port), "--data", data]
+
     def start(self) -> None:
         """Start it, on the port it had before; `wait` says when it answers."""
-        command = [sys.executable, "-m", "app", "serve", "--role", self.role, "--port", str(self.port)]
-        command += ["--data", str(self.folder / "data")]
         with (self.folder / f"{self.name}.out").open("wb") as out, (self.folder / f"{self.name}.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=dict(self.environ), stdin=subprocess.DEVNULL, stdout=out, stderr=log
+                self.command(), cwd=ROOT, env=dict(self.environ), stdin=subprocess.DEVNULL, stdout=out, stderr=log
             )
 
     def wait(self) -> None:

@@ -18,16 +18,16 @@ from app.errors import Unavailable
 log = structlog.get_logger()
 
 LEASE: Final = "pump"
-LEASE_MS: Final = 6_000
-RENEW_EVERY_S: Final = 1.5
+LEASE_MS: Final = 5_000
+RENEW_PARTS: Final = 5
 LOOK_EVERY_S: Final = 0.5
 
 
 class Standby:
     """Owns the lease under which a pump works."""
 
-    def __init__(self, pump: Pump, leases: Ownership) -> None:
-        self._pump, self._leases = pump, leases
+    def __init__(self, pump: Pump, leases: Ownership, lease_ms: int = LEASE_MS) -> None:
+        self._pump, self._leases, self._lease_ms = pump, leases, lease_ms
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
         self.active = False
@@ -55,7 +55,7 @@ class Standby:
 
     async def _acquired(self) -> Fence | None:
         try:
-            return await self._leases.acquire(LEASE, LEASE_MS)
+            return await self._leases.acquire(LEASE, self._lease_ms)
         except Unavailable as refusal:
             log.warning("leases_unavailable", detail=refusal.detail)
             return None
@@ -86,17 +86,17 @@ class Standby:
         loop = asyncio.get_running_loop()
         renewed = loop.time()
         while True:
-            await self._pause(RENEW_EVERY_S)
+            await self._pause(self._lease_ms / 1_000 / RENEW_PARTS)
             if working.done():
                 working.result()
             if self._stopping.is_set():
                 return True
             try:
-                if not await self._leases.renew(LEASE, fence, LEASE_MS):
+                if not await self._leases.renew(LEASE, fence, self._lease_ms):
                     return False
                 renewed = loop.time()
             except Unavailable:
-                if loop.time() - renewed > LEASE_MS / 1_000:
+                if loop.time() - renewed > self._lease_ms / 1_000:
                     return False
 
     async def _pause(self, seconds: float) -> None:

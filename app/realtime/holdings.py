@@ -13,14 +13,15 @@ from app.domain.identity import Fence
 
 LEASE_MS: Final = 5_000
 """After a kill -9 nobody takes a session before this has passed; a paused owner has lost it after as long."""
-RENEW_EVERY_S: Final = 1.0
-SEEN_FREE_S: Final = 1.5
-"""A session that was not given up is taken only after it was free for this long: an emptied Redis knows no lease, and
-then the owners there are, who renew more often, shall have theirs back."""
+RENEW_PARTS: Final = 5
+"""A lease is renewed so many times before it would end."""
+SEEN_FREE: Final = 0.3
+"""A session that was not given up is taken only after it was free for this share of a lease: an emptied Redis knows no
+lease, and then the owners there are, who renew more often, shall have theirs back."""
 PEER_S: Final = 4.0
 """A worker that has not been heard for this long takes no part any more; they are heard every second."""
-PATIENCE_S: Final = 1.0
-"""A free session beyond the fair share is left to the others for this long, then taken: none may stay free."""
+PATIENCE: Final = 0.2
+"""A free session beyond the fair share is left to the others for this share of a lease: none may stay free."""
 REST_S: Final = 3.0
 """What was handed over is not taken back for this long, unless nobody else is there."""
 
@@ -38,6 +39,7 @@ class Holdings:
     """Owns the leases this worker has; knows nothing of what is in a session."""
 
     leases: Ownership
+    lease_ms: int = LEASE_MS
     _held: dict[str, Fence] = field(default_factory=dict)
     _peers: dict[str, Peer] = field(default_factory=dict)
     _free_since: dict[str, float] = field(default_factory=dict)
@@ -86,7 +88,7 @@ class Holdings:
         wanted = [name for name in names if name not in self._held]
         if not wanted:
             return []
-        taken = await self.leases.acquire_all(wanted, LEASE_MS)
+        taken = await self.leases.acquire_all(wanted, self.lease_ms)
         self._held.update(taken)
         for name in taken:
             self._free_since.pop(name, None)
@@ -104,10 +106,11 @@ class Holdings:
         if self.alone(now):
             return await self.take(free)
         room = max(0, self.fair_share(len(running), now) - len(self._held))
-        shared, due, late = set(running), [], []
+        shared, lease_s = set(running), self.lease_ms / 1_000
+        due, late = [], []
         for name in free:
-            waited = now - self._free_since[name] - (0 if name in given else SEEN_FREE_S)
-            if waited >= PATIENCE_S or (name in given and name not in shared):  # one that has ended costs little
+            waited = now - self._free_since[name] - (0 if name in given else SEEN_FREE * lease_s)
+            if waited >= PATIENCE * lease_s or (name in given and name not in shared):  # one that has ended costs little
                 late.append(name)
             elif waited >= 0 and name not in self._resting:
                 due.append(name)
@@ -115,13 +118,13 @@ class Holdings:
 
     async def renew(self, now: float) -> Collection[str]:
         """Prolong the leases when it is time; return the sessions that were lost meanwhile. Raises Unavailable."""
-        if now - self._renewed < RENEW_EVERY_S or not self._held:
+        if now - self._renewed < self.lease_ms / 1_000 / RENEW_PARTS or not self._held:
             return ()
-        missing = await self.leases.renew_all(self._held, LEASE_MS)
+        missing = await self.leases.renew_all(self._held, self.lease_ms)
         self._renewed = now
         # One that has run out, or was forgotten by an emptied Redis, and that nobody took, is as good as it was: should
         # somebody have had it meanwhile all the same, the ledger refuses the old fence.
-        back = await self.leases.acquire_all(missing, LEASE_MS) if missing else {}
+        back = await self.leases.acquire_all(missing, self.lease_ms) if missing else {}
         self._held.update(back)
         lost = [name for name in missing if name not in back]
         for name in lost:

@@ -32,7 +32,7 @@ from app.domain.facts import (
 )
 from app.domain.session_clock import SessionClock
 from app.domain.workspace import Room
-from app.realtime.holdings import Holdings
+from app.realtime.holdings import LEASE_MS, Holdings
 from app.realtime.hub import Hub, View
 from app.realtime.overview import Cards
 from app.realtime.restore import Restorer
@@ -60,6 +60,7 @@ class Owner:
         build: str,
         rooms: Callable[[], Iterable[Room]],
         shown_session: Callable[[str], str | None],
+        lease_ms: int = LEASE_MS,
     ) -> None:
         """`shown_session`: the session that screens of a room show now."""
         self._news = news
@@ -70,7 +71,7 @@ class Owner:
         self._cards_until = 0.0
         self._stands: dict[str, tuple[SessionState, SessionClock]] = {}
         self._stopping = False
-        self.holdings = Holdings(leases)
+        self.holdings = Holdings(leases, lease_ms)
         self.worker = Worker(
             store=store,
             session_log=session_log,

@@ -1,8 +1,10 @@
 """Promises of holdings: a fair share each, nothing stays free, and an emptied bus gives owners their sessions back."""
 
 from app.bus.memory import MemoryOwnership
-from app.realtime.holdings import PATIENCE_S, RENEW_EVERY_S, REST_S, SEEN_FREE_S, Holdings
+from app.realtime.holdings import LEASE_MS, PATIENCE, RENEW_PARTS, REST_S, SEEN_FREE, Holdings
 
+LEASE_S = LEASE_MS / 1_000
+SEEN_FREE_S, PATIENCE_S, RENEW_EVERY_S = SEEN_FREE * LEASE_S, PATIENCE * LEASE_S, LEASE_S / RENEW_PARTS
 RUNNING = [f"s{n}" for n in range(10)]
 
 
