@@ -1,7 +1,8 @@
 """A control room that kills itself with SIGKILL at a named point, once its session has come to a position.
 
-`python -m tests.faults.dying DATA PORT POINT POSITION`; POINT: append, before-commit, after-commit, tell, never.
-The parts are the real ones; what is wrapped is only where they are handed in.
+`python -m tests.faults.dying DATA PORT POINT POSITION [ROLE]`; POINT: append, before-commit, after-commit, tell, never.
+The parts are the real ones; what is wrapped is only where they are handed in. With CUEROOM_REDIS_URL it is one process
+of several; one without a session counts the batches it passes on in place of positions.
 """
 
 import asyncio
@@ -9,21 +10,22 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import uvicorn
 from sqlalchemy import Connection
 
-from app.bus.memory import MemoryFrameLog, MemoryNews, MemoryOwnership, MemorySessionLog
 from app.bus.ports import Stored, Ticket
 from app.clock import SystemClock
 from app.domain.records import Entry
 from app.intake.recipe import find_recipe
-from app.main import build
-from app.runtime import Bus, Runtime, seal_key
+from app.main import build, build_inner
+from app.runtime import ALL_ROLES, Role, Runtime, bus_of, seal_key
 from app.settings import Settings
 from app.store.database import Store
+from tests.faults.evening import SIZE
 
 T = TypeVar("T")
 
@@ -33,79 +35,75 @@ class Fate:
 
     def __init__(self, point: str, position: int) -> None:
         self.point, self.position = point, position
+        self.met = 0
         self.runtime: Runtime | None = None
 
     def meet(self, point: str) -> None:
         if point != self.point or self.runtime is None:
             return
-        if any(live.engine.position >= self.position for live in self.runtime.worker.sessions.values()):
+        self.met += 1
+        if self._reached(self.runtime):
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def _reached(self, runtime: Runtime) -> bool:
+        if runtime.owner is None:
+            return self.met * SIZE >= self.position
+        return any(live.engine.position >= self.position for live in runtime.owner.worker.sessions.values())
 
-class DyingStore:
-    """The real store; a write may be the last thing that is begun, or the last thing that is done."""
 
-    def __init__(self, store: Store, fate: Fate) -> None:
-        self._store, self._fate = store, fate
+class Dying:
+    """Stands before a part and hands everything on to it."""
+
+    def __init__(self, part: Any, fate: Fate) -> None:
+        self._part, self._fate = part, fate
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+        return getattr(self._part, name)
+
+
+class DyingStore(Dying):
+    """The real store; a write may be the last thing that is begun, or the last thing that is done."""
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
         self._fate.meet("before-commit")
-        result = await self._store.write(fn)
+        result: T = await self._part.write(fn)
         self._fate.meet("after-commit")
         return result
 
 
-class DyingLog(MemorySessionLog):
-    def __init__(self, fate: Fate) -> None:
-        super().__init__()
-        self._fate = fate
-
+class DyingLog(Dying):
     async def append_all(self, entries: Sequence[tuple[str, Entry]], weight: int = 0) -> list[Ticket]:
-        tickets = await super().append_all(entries, weight)
+        tickets: list[Ticket] = await self._part.append_all(entries, weight)
         self._fate.meet("append")
         return tickets
 
 
-class DyingFrames(MemoryFrameLog):
-    def __init__(self, fate: Fate) -> None:
-        super().__init__()
-        self._fate = fate
-
+class DyingFrames(Dying):
     async def publish(self, board: str, frame: Stored) -> None:
         self._fate.meet("tell")
-        await super().publish(board, frame)
+        await self._part.publish(board, frame)
 
 
-async def main(data: Path, port: int, fate: Fate) -> None:
+async def main(data: Path, port: int, fate: Fate, roles: frozenset[Role]) -> None:
     settings = Settings(data=data, port=port, allow_private_webhooks=True)
     clock = SystemClock()
     store: Any = DyingStore(await Store.open(settings.database), fate)
     recipe, _ = await find_recipe(store, data, clock.now(), "test")
-    runtime = Runtime(
-        settings,
-        store,
-        recipe,
-        await seal_key(store, clock.now()),
-        bus=Bus(DyingLog(fate), DyingFrames(fate), MemoryOwnership(), MemoryNews()),
-    )
+    bus = bus_of(settings)
+    dying = replace(bus, log=DyingLog(bus.log, fate), frames=DyingFrames(bus.frames, fate))  # type: ignore[arg-type]
+    runtime = Runtime(settings, store, recipe, await seal_key(store, clock.now()), bus=dying, roles=roles)
     await runtime.start()
     fate.runtime = runtime
-    server = uvicorn.Server(
-        uvicorn.Config(
-            build(runtime),
-            host="127.0.0.1",
-            port=port,
-            log_level="error",
-            ws="websockets-sansio",
-            lifespan="off",
-        )
-    )
+    app = build(runtime) if "web" in roles else build_inner(runtime)
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", ws="websockets-sansio", lifespan="off")
+    server = uvicorn.Server(config)
+    sys.stdout.write(f"http://127.0.0.1:{port}\n")
+    sys.stdout.flush()
     await server.serve()
     await runtime.stop()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), Fate(sys.argv[3], int(sys.argv[4]))))
+    words = sys.argv[1:]
+    chosen: Any = frozenset(words[4:]) or ALL_ROLES
+    asyncio.run(main(Path(words[0]), int(words[1]), Fate(words[2], int(words[3])), chosen))

@@ -1,122 +1,19 @@
-"""kill -9 at 24 moments of one session: nothing that was answered 202 is lost, nothing is doubled (DESIGN §8)."""
+"""kill -9 at 20 moments of one session: nothing that was answered 202 is lost, nothing is doubled (DESIGN §8)."""
 
 import asyncio
-import contextlib
-import json
 import os
-import random
 import signal
 import socket
 import sys
-import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
 
-import httpx2
-import msgspec
 import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
 
-from app.access.access import Access
-from app.clock import SystemClock
-from app.domain.deliveries import Delivery
-from app.domain.people import SYSTEM, Clearance
-from app.domain.records import Opened
-from app.engine.engine import Engine
-from app.rules.file import decode_rules
-from app.rules.phrases.matcher import Matcher
-from app.rules.phrases.reading import parse_lexicon
-from app.store import alerts, deliveries, prompts, sessions
-from app.store.chunks import chunks_after
-from app.store.contents import content, plan
-from app.store.database import Store
-from app.store.migrate import upgrade
-from app.store.workspace import replace_workspace
-from app.workspace.file import read_workspace
-from tests.system.page import Believed
+from tests.faults.evening import ROOT, TOTAL, ChatServer, Evening, prepared
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 POINTS = ("append", "before-commit", "after-commit", "tell")
-KILLS = 24
-GROUPS = ("OPS", "SUPPLY", "LEGAL")
-SENDERS, BATCHES, SIZE = 3, 60, 20
-TOTAL = SENDERS * BATCHES * SIZE
-
-
-def workspace_text() -> str:
-    """The sample winery, with the three groups' robots as the environment names them."""
-    return (ROOT / "app/workspace/sample/winery.yaml").read_text(encoding="utf-8")
-
-
-def batch(sender: int, number: int) -> list[dict[str, Any]]:
-    """The records of one batch: always the same ids and contents, stamped when they are sent."""
-    draw = random.Random(sender * 10_000 + number)
-    records: list[dict[str, Any]] = []
-    for place in range(SIZE):
-        name = f"{sender}-{number}-{place}"
-        user = {"id": f"u{draw.randint(1, 400)}", "name": "柚子"}
-        dice = draw.random()
-        if place == 0:
-            records.append({"id": name, "kind": "viewers", "payload": {"online": 500 + sender}})
-        elif place == 1 and number % 10 == 5:
-            text = "天冷喝一杯，暖身御寒"
-            payload = {"text": text, "start_ms": number * 1000, "end_ms": number * 1000 + 900}
-            records.append({"id": name, "kind": "speech", "payload": payload})
-        elif dice < 0.5:
-            records.append({"id": name, "kind": "like", "payload": {"user": user}})
-        elif dice < 0.85:
-            records.append({"id": name, "kind": "comment", "payload": {"text": f"礼盒还有吗 {name}", "user": user}})
-        else:
-            line = {"sku": "SKU-2", "qty": 1, "amount": 19_900}
-            order = {"order": f"o-{name}", "currency": "CNY", "lines": [line]}
-            records.append({"id": name, "kind": "order_paid", "payload": order})
-    return records
-
-
-class ChatServer:
-    """A robot's other end on a real socket: keeps what it was sent and answers errcode 0; may kill the sender first."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[str, str]] = []
-        """(robot, text) of each message, in order."""
-        self.kill: int | None = None
-        self._server: asyncio.Server | None = None
-        self.port = 0
-
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        assert self._server is not None
-        self._server.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                lengths = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-l")]
-                body = await reader.readexactly(int(lengths[0]))
-                robot = head.split(b" ")[1].decode().split("access_token=")[1].split("&")[0]
-                self.received.append((robot, json.loads(body)["markdown"]["text"]))
-                if self.kill is not None:
-                    pid, self.kill = self.kill, None
-                    with contextlib.suppress(ProcessLookupError):  # it has met its own fate a moment before
-                        os.kill(pid, signal.SIGKILL)
-                    return
-                answer = b'{"errcode":0,"errmsg":"ok"}'
-                head_out = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-                writer.write(head_out % len(answer) + answer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+KILLS = 20
 
 
 def free_port() -> int:
@@ -139,9 +36,7 @@ class Lives:
         yield "never", 0
 
     async def run(self) -> None:
-        robot = f"http://127.0.0.1:{self.chat.port}/robot/send?access_token="
-        environ = {**os.environ, **{f"DINGTALK_{name}_URL": f"{robot}{name.lower()}" for name in GROUPS}}
-        environ |= {f"DINGTALK_{name}_SECRET": "SECtest" for name in GROUPS}
+        environ = {**os.environ, **self.chat.environ}
         for point, position in self.fates():
             command = [sys.executable, "-m", "tests.faults.dying", str(self.data), str(self.port), point, str(position)]
             self.process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environ)
@@ -154,239 +49,24 @@ class Lives:
             self.died += 1
 
 
-async def send_all(port: int, token: str, sender: int, acked: dict[str, dict[str, Any]], done: asyncio.Event) -> None:
-    """Send every batch until it is answered 202, the same ids each time."""
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as client:
-        for number in range(BATCHES):
-            records = batch(sender, number)
-            for record in records:
-                record.update(room="qingtan-douyin", occurred_ms=int(time.time() * 1000))
-            while True:
-                try:
-                    answer = await client.post("/api/ingest", json=records, timeout=20)
-                except httpx2.HTTPError:
-                    await asyncio.sleep(0.05)
-                    continue
-                if answer.status_code == 202:
-                    assert "refused" not in answer.json(), answer.text
-                    acked.update({record["id"]: record for record in records})
-                    break
-                assert answer.status_code in (429, 503), answer.text
-                await asyncio.sleep(0.05)
-    done.set()
-
-
-async def command_all(port: int, token: str, session: str, sent: list[str]) -> None:
-    """Send prompts by HTTP with their own keys, each until its outcome is known."""
-    headers = {"Authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as client:
-        for n in range(30):
-            key = {"Idempotency-Key": f"prompt-{n}"}
-            while True:
-                try:
-                    answer = await client.post(
-                        f"/api/sessions/{session}/prompts",
-                        json={"text": {"zh-CN": f"第 {n} 条"}},
-                        headers=key,
-                        timeout=20,
-                    )
-                except httpx2.HTTPError:
-                    await asyncio.sleep(0.05)
-                    continue
-                if answer.status_code == 200:
-                    sent.append(f"第 {n} 条")
-                    break
-                assert answer.status_code in (202, 503), answer.text
-                await asyncio.sleep(0.05)
-            await asyncio.sleep(0.5)
-
-
-@asynccontextmanager
-async def prepared(data: Path) -> Any:
-    """A database with the workspace and two tokens."""
-    url = f"sqlite:///{data / 'cueroom.sqlite3'}"
-    upgrade(url)
-    store = await Store.open(url)
-    text = workspace_text()
-    clock = SystemClock()
-    new = read_workspace(text, "winery.yaml")
-    await store.write(partial(replace_workspace, new=new, source=text, by="test", at=clock.now()))
-    access = Access(store=store, clock=clock)
-    _, ingest = await access.tokens.create("feed", "ingest", ["qingtan-douyin"], SYSTEM)
-    _, admin = await access.tokens.create("admin", "admin", [], SYSTEM)
-    await store.close()
-    yield ingest, admin
-
-
-async def watch(port: int, token: str) -> None:
-    """A console that is open all the time, and comes back each time it was cut."""
-    url = f"ws://127.0.0.1:{port}/ws/rooms/qingtan-douyin?audience=control"
-    while True:
-        try:
-            async with connect(url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None) as page:
-                async for _ in page:
-                    pass
-        except (OSError, WebSocketException):
-            pass
-        await asyncio.sleep(0.05)
-
-
-async def board_of(port: int, token: str) -> dict[str, dict[str, Any]]:
-    """What a page that joins now shows, once it has caught up."""
-    url = f"ws://127.0.0.1:{port}/ws/rooms/qingtan-douyin?audience=control"
-    believed = Believed()
-    async with connect(url, additional_headers={"Authorization": f"Bearer {token}"}, proxy=None) as page:
-        began = time.monotonic()
-        while True:
-            frame = json.loads(await asyncio.wait_for(page.recv(), 20))
-            believed.believe(frame)
-            caught_up = frame["type"] == "beat" or time.monotonic() - began > 3
-            if believed.snapshots and caught_up:
-                assert believed.faults == []
-                return believed.topics
-
-
-def plain(value: Any) -> Any:
-    return json.loads(msgspec.json.encode(value))
-
-
 @pytest.mark.timeout(290)
 async def test_killed_at_every_point_nothing_answered_is_lost_and_nothing_is_doubled(tmp_path: Path) -> None:
     chat, port = ChatServer(), free_port()
     await chat.start()
-    acked: dict[str, dict[str, Any]] = {}
-    said: list[str] = []
-    async with prepared(tmp_path) as (ingest, admin):
-        lives = Lives(tmp_path, port, chat)
-        living = asyncio.create_task(lives.run())
-        finished = [asyncio.Event() for _ in range(SENDERS)]
-        senders = [
-            asyncio.create_task(send_all(port, ingest, sender, acked, done)) for sender, done in enumerate(finished)
-        ]
-        watching = asyncio.create_task(watch(port, admin))
-        session = await _session(tmp_path)
-        commands = asyncio.create_task(command_all(port, admin, session, said))
-        work = asyncio.gather(*senders, commands)
-        either: set[asyncio.Future[Any]] = {living, work}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if living.done():
-            living.result()
-            raise AssertionError("the last life ended by itself")
-        await work
-        shown = await _settled_board(port, admin)
-        assert lives.process is not None
-        lives.process.terminate()
-        await living
-        watching.cancel()
+    url = f"sqlite:///{tmp_path / 'cueroom.sqlite3'}"
+    evening = Evening(url, lambda: f"http://127.0.0.1:{port}", *await prepared(url))
+    lives = Lives(tmp_path, port, chat)
+    living, playing = asyncio.create_task(lives.run()), asyncio.create_task(evening.play())
+    await asyncio.wait({living, playing}, return_when=asyncio.FIRST_COMPLETED)
+    if living.done():
+        living.result()
+        raise AssertionError("the last life ended by itself")
+    await playing
+    shown = await evening.settled()
+    assert lives.process is not None
+    lives.process.terminate()
+    await living
     assert lives.died == KILLS
-    assert len(acked) == TOTAL
-    await _check(tmp_path, session, acked, said, shown, chat)
+    assert len(evening.acked) == TOTAL
+    await evening.check(shown, chat)
     await chat.stop()
-
-
-async def _session(data: Path) -> str:
-    """Wait for the session that the first batch opens."""
-    store = await Store.open(f"sqlite:///{data / 'cueroom.sqlite3'}")
-    try:
-        for _ in range(600):
-            rows = await store.read(sessions.open_sessions)
-            if rows:
-                return rows[0].id
-            await asyncio.sleep(0.05)
-        raise AssertionError("no session was opened")
-    finally:
-        await store.close()
-
-
-async def _settled_board(port: int, token: str) -> dict[str, dict[str, Any]]:
-    """Ask until no message is on its way any more."""
-    states: set[str] = set()
-    for _ in range(120):
-        shown = await board_of(port, token)
-        states = {row.get("state", "waiting") for row in shown["deliveries"].values()}
-        if not states & {"waiting", "sending"}:
-            return shown
-        await asyncio.sleep(0.5)
-    raise AssertionError(f"messages still on their way: {states}")
-
-
-async def _check(
-    data: Path,
-    session: str,
-    acked: dict[str, dict[str, Any]],
-    said: list[str],
-    shown: dict[str, dict[str, Any]],
-    chat: ChatServer,
-) -> None:
-    store = await Store.open(f"sqlite:///{data / 'cueroom.sqlite3'}")
-    try:
-        row = await store.read(partial(sessions.session, session_id=session))
-        chunks = await store.read(lambda conn: list(chunks_after(conn, row.session_no)))
-        rules = decode_rules(await store.read(partial(content, name=row.rules)))
-        made = await store.read(partial(plan, name=row.plan))
-        lexicon = parse_lexicon((await store.read(partial(content, name=row.lexicon))).decode())
-        stored_alerts = await store.read(partial(alerts.of_session, session_no=row.session_no))
-        stored_prompts = await store.read(partial(prompts.of_session, session_no=row.session_no))
-        stored_messages = await store.read(partial(deliveries.of_session, session_no=row.session_no, most=10_000))
-    finally:
-        await store.close()
-
-    # Positions are dense, and every record that was answered lies in the log with its content.
-    assert [c.first for c in chunks[1:]] == [c.last + 1 for c in chunks[:-1]]
-    stored = {e.id for c in chunks if hasattr(c.body, "events") for e in c.body.events}
-    assert stored == set(acked)
-
-    # A fresh engine over the stored log says what SQL has, row by row.
-    opened = chunks[0].body
-    assert isinstance(opened, Opened)
-    fresh = Engine(opened, made, rules, Matcher(lexicon, sorted({sku.name for sku in made.skus})))
-    told_alerts: dict[str, Any] = {}
-    told_prompts: dict[str, Any] = {}
-    told_messages: dict[str, Delivery] = {}
-    for chunk in chunks:
-        fresh.apply(chunk)
-    fresh.advance(row.now_ms)  # type: ignore[arg-type]
-    effects = fresh.take_effects()
-    told_alerts.update(effects.alerts)
-    told_prompts.update(effects.prompts)
-    told_messages.update({each.id: each for each in effects.deliveries})
-    assert {a.id: a for a in stored_alerts} == told_alerts
-    assert {p.id: p for p in stored_prompts} == told_prompts
-    assert {m.id: (m.alert, m.change, m.channel, m.text) for m in stored_messages} == {
-        m.id: (m.alert, m.change, m.channel, m.text) for m in told_messages.values()
-    }
-    assert sorted(p.text["zh-CN"] for p in stored_prompts) == sorted(said)
-
-    # Counts, money and stock are those of a run that nothing disturbed.
-    expected = Counter(record["kind"] for record in acked.values())
-    counters = shown["session"]["head"]["counters"]
-    assert counters == dict(expected)
-    paid = expected["order_paid"]
-    sku = shown["skus"]["SKU-2"]
-    assert (sku["paid_units"], sku["paid_amount"]) == (paid, paid * 19_900)
-    (planned,) = (each for each in made.skus if each.sku == "SKU-2")
-    assert planned.opening_stock is not None
-    assert planned.opening_stock_ms is not None
-    orders = [record for record in acked.values() if record["kind"] == "order_paid"]
-    since = sum(1 for record in orders if record["occurred_ms"] > planned.opening_stock_ms)
-    assert sku["sellable"] == planned.opening_stock - since  # what was paid before the reading is in it already
-
-    # Screens equal the board.
-    for topic in ("alerts", "prompts", "rundown", "messages"):
-        assert shown[topic] == plain(fresh.topic(topic, "control", Clearance.RESTRICTED)), topic
-
-    # At the chat server nothing is missing; what came twice says so.
-    assert stored_messages
-    for message in stored_messages:
-        came = [text for robot, text in chat.received if message.channel.endswith(robot) and _number(message) in text]
-        assert message.state in ("accepted", "unknown"), message
-        assert len(came) <= 2, came
-        if message.state == "accepted":
-            assert came, message
-        if len(came) == 2:
-            assert "重发" in came[1], came
-
-
-def _number(message: Delivery) -> str:
-    return f"{message.alert[:6]}-{message.change}"
