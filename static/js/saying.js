@@ -5,7 +5,8 @@
  */
 
 // ¥128 · 29.9 元 · 5 折 · 300 件 · 40% · $12 · 300 left. The unit belongs to the figure: neither is read without the other.
-const KEY = /(?:[¥￥$€£]\s?\d[\d,]*(?:\.\d+)?|\d[\d,]*(?:\.\d+)?\s?(?:元|块|折|件|套|份|单|箱|盒|瓶|%|％|(?:left|off|units|pieces|boxes|bottles|sets)\b))/g
+// A comma belongs to it only between thousands.
+const KEY = /(?:[¥￥$€£]\s?\d+(?:,\d{3})*(?:\.\d+)?|\d+(?:,\d{3})*(?:\.\d+)?\s?(?:元|块|折|件|套|份|单|箱|盒|瓶|%|％|(?:left|off|units|pieces|boxes|bottles|sets)\b))/g
 const SENTENCE = /(?<=[。；！？!?;\n])\s*|(?<=\.)\s+(?=\p{Lu})/u
 const CLAUSE = /(?<=[，、：])|(?<=[,:;]\s)/
 const WIDE = /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]/

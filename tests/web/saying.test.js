@@ -29,6 +29,7 @@ test('prices and quantities stand out, other figures do not', () => {
   assert.deepEqual(keys('单瓶 ¥128，两瓶 ¥236'), ['¥128', '¥236'])
   assert.deepEqual(keys('原价 1,299.00 元，现在 5 折，限 300 件'), ['1,299.00 元', '5 折', '300 件'])
   assert.deepEqual(keys('Only $12.50, 300 left'), ['$12.50', '300 left'])
+  assert.deepEqual(keys('one ¥128, two ¥1,236, then 12,000 units'), ['¥128', '¥1,236', '12,000 units'])
   assert.deepEqual(keys('53 度，500 毫升，48 小时内发，会的扣 1'), [])
 })
 

@@ -178,6 +178,8 @@ class Stage:
 
     async def _pair(self, body: dict[str, str]) -> Response:
         self.posts.append(("pair", body))
+        if self.stages().count("pair") > 5:
+            return JSONResponse({"code": "locked_out", "detail": "too many tries", "wait_s": 30}, 429)
         if body.get("code") != "482913":
             return JSONResponse({"code": "bad_code", "detail": "no such code"}, 422)
         return JSONResponse({"device": DEVICE, "name": body["name"], "room": ROOM})

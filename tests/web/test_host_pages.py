@@ -16,7 +16,7 @@ from tests.web.stage import STATIC, Stage
 
 CORRECTION = "更正：酒不能御寒，请理性饮酒"
 SCARCE = "礼盒库存紧张，先讲单瓶装。单瓶 ¥128，两瓶 ¥236"
-SIZES = {"landscape": (1280, 800), "portrait": (800, 1280), "phone": (390, 844)}
+SIZES = {"landscape": (1280, 800), "portrait": (800, 1280), "phone": (390, 844), "phone_on_its_side": (844, 390)}
 
 
 @pytest.fixture
@@ -278,6 +278,19 @@ def test_a_wrong_code_is_said_in_words_and_full_width_digits_are_digits(stage: S
     expect(page.locator("#problem")).to_contain_text("配对码不对或已过期")
 
 
+def test_too_many_wrong_codes_hold_the_form_and_say_for_how_long(stage: Stage, page: Page) -> None:
+    page.goto(f"{stage.url}/pair")
+    for _ in range(5):
+        page.fill("#code", "111111")
+        page.click("button[type=submit]")
+        expect(page.locator("#problem")).to_contain_text("配对码不对或已过期")
+        expect(page.locator("button[type=submit]")).to_be_enabled()
+    page.click("button[type=submit]")
+    expect(page.locator("#problem")).to_contain_text(re.compile(r"尝试次数太多，请等 (30|29|28) 秒再试"))
+    expect(page.locator("button[type=submit]")).to_be_disabled()
+    assert len(stage.posts) == 6
+
+
 # the tablet
 
 
@@ -479,9 +492,11 @@ MEASURE = """() => {
   const seen = [...document.querySelectorAll('#host *')].filter((e) => e.offsetParent)
   const size = (e) => parseFloat(getComputedStyle(e).fontSize)
   const id = (e) => e.id || e.dataset.answer
+  const isOutside = (box) => box.right > innerWidth + 1 || box.bottom > innerHeight + 1
   return {
     small: seen.filter((e) => e.matches('button') && Math.min(e.offsetWidth, e.offsetHeight) < 64).map(id),
     full: seen.filter((e) => e.matches('button') && e.scrollWidth > e.clientWidth + 1).map(id),
+    outside: seen.filter((e) => e.matches('button') && isOutside(e.getBoundingClientRect())).map(id),
     sideways: document.documentElement.scrollWidth - innerWidth,
     cut: seen.filter((e) => e.matches('section') && e.scrollHeight > e.clientHeight + 1).map(id),
     tiny: seen.filter((e) => !e.childElementCount && /[\u3400-\u9fff]/.test(e.textContent) && size(e) < 14).map(id)
@@ -503,8 +518,11 @@ def test_every_target_is_large_and_nothing_is_cut_off(stage: Stage, browser: Bro
     expect(page.locator("#urgent")).to_be_visible()
     stage.send(3, "第三条")
     expect(page.locator("#urgent-wait")).not_to_be_empty()
-    measured = page.evaluate(MEASURE)
-    assert measured == {"small": [], "full": [], "sideways": 0, "cut": [], "tiny": []}
+    whole = {"small": [], "full": [], "outside": [], "sideways": 0, "cut": [], "tiny": []}
+    assert page.evaluate(MEASURE) == whole
+    stage.cut()
+    expect(page.locator("#host")).to_have_attribute("data-link", "cut")
+    assert page.evaluate(MEASURE) == whole
     context.close()
 
 

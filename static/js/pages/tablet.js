@@ -18,7 +18,7 @@ import { CLOSE_FORBIDDEN, CLOSE_SIGNED_OUT, canSend, linkState } from '../feed/r
 import { cue, startOf } from '../desk/rundown.js'
 import { Feed } from '../feed/socket.js'
 import { clock, duration } from '../format.js'
-import { attr, find, put } from '../views/dom.js'
+import { attr, find, put, show } from '../views/dom.js'
 import { fillAnswers, fillLink, fillNext, fillNote, fillStrip, pulse, say } from '../views/tablet.js'
 import { authored, t, tOr } from '../words.js'
 
@@ -106,8 +106,7 @@ function draw () {
   on = cards(withAnswers(prompts, me.id, given), me.id, now())
   aim()
   fillAnswers(host, on.answers, on.urgent !== null, performance.now() >= armedAt)
-  fillCue()
-  fillTimes()
+  fillMoment()
   if (head) painted(head.id)
 }
 
@@ -129,7 +128,7 @@ function fillCue () {
   attr(host, 'data-show', card ? 'card' : segment ? 'plan' : 'nothing')
   attr(box, 'data-read', card?.read ? '' : null)
   say(box, card ? authored(card.prompt.text) : planned(segment), comfort.size)
-  band.hidden = on.urgent === null
+  show(band, on.urgent !== null)
   if (on.urgent) say(band, authored(on.urgent.prompt.text), comfort.size)
 }
 
@@ -143,7 +142,13 @@ function planned (segment) {
   return points.text ? points : authored(segment.title)
 }
 
-/** Everything that changes with time alone; twice a second, and each write only where a word changed. */
+/** What changes with time alone, twice a second; the card is fitted anew where the words beside it took its room. */
+function fillMoment () {
+  fillTimes()
+  fillCue()
+}
+
+/** Each write only where a word changed. */
 function fillTimes () {
   const at = now()
   const head = session()
@@ -360,7 +365,7 @@ new ResizeObserver(later).observe(box)
 setComfort({})
 fillFull()
 void stayAwake()
-window.setInterval(fillTimes, 500)
+window.setInterval(fillMoment, 500)
 window.setInterval(() => void answers.flush(), FLUSH_MS)
 window.setInterval(keep, KEEP_MS)
 void readyForOffline()

@@ -33,7 +33,8 @@ function fillLine (row, line) {
  */
 export function say (box, said, wished) {
   const list = /** @type {HTMLElement} */ (find(box, '.host-lines'))
-  const key = `${said.text}|${wished}|${box.clientWidth}×${box.clientHeight}`
+  const beside = [...box.children].reduce((sum, child) => sum + (child === list ? 0 : /** @type {HTMLElement} */ (child).offsetHeight), 0)
+  const key = `${said.text}|${wished}|${box.clientWidth}×${box.clientHeight - beside}`
   if (list.dataset.fitted === key) return
   attr(list, 'lang', said.lang || null)
   const rows = lines(said.text).map((line, n) => ({ line, n: String(n) }))
