@@ -74,7 +74,8 @@ export class Lane {
     show(pri, shown.rank > 0)
     attr(pri, 'data-p', shown.rank)
     put(find(button, '.mark-n'), group.length > 1 ? String(group.length) : '')
-    attr(button, 'aria-label', group.map((mark) => [mark.rank > 0 ? `P${mark.rank}` : '', mark.state, mark.text, mark.also].filter(Boolean).join(' · ')).join('; '))
+    const count = group.length > 1 ? `${group.length}: ` : '' // a name begins with what is seen
+    attr(button, 'aria-label', count + group.map((mark) => [mark.rank > 0 ? `P${mark.rank}` : '', mark.state, mark.text, mark.also].filter(Boolean).join(' · ')).join('; '))
   }
 
   /** @param {number | null} at  what the charts' cursor points at */
