@@ -18,6 +18,7 @@ from app.clock import SystemClock
 from app.domain.frames import Snapshot
 from app.domain.people import SYSTEM, Clearance
 from app.intake.recipe import find_recipe
+from app.logs import configure
 from app.main import build
 from app.realtime.fanout_door import Detachable
 from app.realtime.frames import encode
@@ -92,6 +93,7 @@ class Publishing:
 
 async def ours(port: int, folder: Path) -> None:
     """Serve on a fresh SQLite file; the tokens to look with, and the epoch, go to `ready.json`."""
+    configure()
     settings = Settings(data=folder, port=port)
     await asyncio.to_thread(upgrade, settings.database)
     store, clock = await Store.open(settings.database), SystemClock()

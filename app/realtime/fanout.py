@@ -65,7 +65,7 @@ class Viewer:
     `greeting` goes out first. `resume`: the place it says it has, to be tried once it has been greeted.
     """
 
-    __slots__ = ("_at", "_present", "epoch", "fanout", "greeting", "outlet", "resume", "seq", "waits")
+    __slots__ = ("_at", "_present", "beat", "epoch", "fanout", "greeting", "outlet", "resume", "seq", "waits")
 
     def __init__(self, outlet: Outlet, fanout: "Fanout") -> None:
         self.outlet = outlet
@@ -76,6 +76,8 @@ class Viewer:
         self.resume: tuple[int, int] | None = None
         self.waits = False
         """For older frames that are being read for it."""
+        self.beat: bytes | None = None
+        """Owed once it has all there is."""
         self._present: Present | None = None
         self._at = 0
 
@@ -84,7 +86,7 @@ class Viewer:
         that is still owed."""
         self.fanout = fanout
         self.greeting, self.resume = greeting or self.greeting, resume
-        self.epoch, self.waits, self._present = NOWHERE, False, None
+        self.epoch, self.waits, self.beat, self._present = NOWHERE, False, None, None
 
     def push(self) -> None:
         """Send what there is for this one, until it has all or takes no more."""
@@ -97,10 +99,10 @@ class Viewer:
 
     def drained(self, stalled_s: float) -> None:
         """The outlet takes frames again."""
-        track = self.fanout.track
-        if stalled_s > STALLED_S and self.epoch != NOWHERE and track.holds(self.epoch, self.seq):
-            present = track.present
-            if present is not None and present.size < track.backlog(self.seq):
+        if stalled_s > STALLED_S:
+            self.beat = None  # it tells a time that has passed
+            track = self.fanout.track
+            if track.holds(self.epoch, self.seq) and track.present_size < track.backlog(self.seq):
                 self.epoch = NOWHERE
         self.push()
 
@@ -112,16 +114,20 @@ class Viewer:
             return self._present.batch(self._at)
         if self.resume is not None and track.epoch >= 0:
             self._resume(track, *self.resume)
-        if self.waits:
-            return None
+        if self.waits or track.epoch < 0:
+            return self._owed()
         if track.holds(self.epoch, self.seq):
-            return track.after(self.seq) if self.seq < track.seq else None
-        self.epoch, self._present = NOWHERE, track.present
+            return track.after(self.seq) if self.seq < track.seq else self._owed()
+        if self.epoch != NOWHERE:
+            self.epoch, self.beat = NOWHERE, None  # which told of deltas that it is not going to get
+        self._at, self._present = 0, track.present
         if self._present is None:
             self.fanout.source.refresh()
-            return None
-        self._at = 0
+            return self._owed()
         return self._present.batch(0)
+
+    def _owed(self) -> Batch | None:
+        return None if self.beat is None else Batch((self.beat,))
 
     def _resume(self, track: Track, epoch: int, seq: int) -> None:
         self.resume = None
@@ -138,8 +144,10 @@ class Viewer:
             self._at += frames
             if self._at >= len(self._present.frames):
                 self.epoch, self.seq, self._present = self._present.epoch, self._present.seq, None
-        else:
+        elif self.epoch != NOWHERE and self.seq < self.fanout.track.seq:
             self.seq += frames
+        else:
+            self.beat = None
 
 
 class Fanout:
@@ -232,8 +240,10 @@ class Fanout:
                 at = viewer.seq
                 batch = self._due(at)
             if batch is not None:
-                viewer.seq = min(at + outlet.take(batch), track.seq)
-                if viewer.seq < track.seq:
+                taken = outlet.take(batch)
+                viewer.seq = min(at + taken, track.seq)
+                if taken < batch.count or viewer.seq < track.seq:
+                    viewer.beat = self._beat
                     viewer.push()
 
     def _due(self, seq: int) -> Batch | None:
@@ -246,10 +256,10 @@ class Fanout:
         return Batch((*batch.frames, beat)) if beat is not None and whole else batch
 
     def _start(self, viewer: Viewer) -> None:
-        """One without a place gets the present; where there is none yet, at least the time."""
+        """One without a place gets the present; where there is no board yet, at least the time."""
+        if self.track.epoch < 0:
+            viewer.beat = self._beat
         viewer.push()
-        if self._beat is not None and not viewer.outlet.busy and viewer.epoch == NOWHERE:
-            viewer.outlet.take(Batch((self._frame(0, 0),)))
 
     def _frame(self, epoch: int, seq: int) -> bytes:
         clocked = self._clocked()

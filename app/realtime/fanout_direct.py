@@ -6,7 +6,7 @@ into the kernel; only what the kernel did not take of one frame is ever kept her
 
 import asyncio
 import os
-from collections.abc import MutableSet
+from collections.abc import Callable, MutableSet
 from typing import Any, Final, Protocol
 
 from app.domain.frames import CLOSE_BUSY, CLOSE_RESTART
@@ -52,11 +52,19 @@ class DirectSocket(asyncio.Protocol):
         "_stalled",
         "_transport",
         "_watcher",
+        "_write",
         "busy",
     )
 
-    def __init__(self, transport: asyncio.Transport, connections: MutableSet[Any]) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        connections: MutableSet[Any],
+        *,
+        write: Callable[[int, bytes], int] = os.write,
+    ) -> None:
         self._transport = transport
+        self._write = write
         self._loop = asyncio.get_running_loop()
         self._connections = connections
         self._fd: int = transport.get_extra_info("socket").fileno()
@@ -85,7 +93,7 @@ class DirectSocket(asyncio.Protocol):
     def take(self, batch: Batch) -> int:
         data = batch.joined
         try:
-            sent = os.write(self._fd, data)
+            sent = self._write(self._fd, data)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:

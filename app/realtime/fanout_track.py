@@ -109,6 +109,11 @@ class Track:
             return None
         return newest
 
+    @property
+    def present_size(self) -> int:
+        """How many bytes the present takes, about: those of the newest one that was read."""
+        return self._presents[-1].size if self._presents else 0
+
     def add(self, frames: Sequence[Stored]) -> bool:
         """Add deltas; those that are held already do nothing. False: one is missing before them, or they are of
         another epoch; then nothing more was added."""
