@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from app.domain.frames import BEAT_MS, Beat
+from app.metrics.own import FRAME_BYTES, FRAMES
 from app.realtime.fanout_track import Batch, Present, Track
 from app.realtime.fanout_wire import framed
 from app.realtime.frames import encode
@@ -95,7 +96,10 @@ class Viewer:
             batch = self._next()
             if batch is None:
                 return
-            self._took(outlet.take(batch))
+            taken = outlet.take(batch)
+            FRAMES.add(taken)
+            FRAME_BYTES.add(batch.ends[taken - 1] if taken else 0)
+            self._took(taken)
 
     def drained(self, stalled_s: float) -> None:
         """The outlet takes frames again."""
@@ -229,6 +233,7 @@ class Fanout:
         """Nearly all are at the same place and take the same bytes. No await: nothing is added meanwhile."""
         track, at = self.track, NOWHERE
         batch: Batch | None = None
+        frames = size = length = 0
         for viewer in viewers:
             outlet = viewer.outlet
             if outlet.busy:
@@ -239,12 +244,18 @@ class Fanout:
             if viewer.seq != at:
                 at = viewer.seq
                 batch = self._due(at)
+                length = 0 if batch is None else len(batch.joined)
             if batch is not None:
+                frames += batch.count
+                size += length
                 taken = outlet.take(batch)
                 viewer.seq = min(at + taken, track.seq)
                 if taken < batch.count or viewer.seq < track.seq:
                     viewer.beat = self._beat
                     viewer.push()
+
+        FRAMES.add(frames)
+        FRAME_BYTES.add(size)
 
     def _due(self, seq: int) -> Batch | None:
         """What somebody at this place gets: the deltas after it, and the beat if that is all of them."""
