@@ -246,9 +246,12 @@ class Fanout:
                 batch = self._due(at)
                 length = 0 if batch is None else len(batch.joined)
             if batch is not None:
-                frames += batch.count
-                size += length
                 taken = outlet.take(batch)
+                frames += taken
+                if taken == batch.count:
+                    size += length
+                elif taken:
+                    size += batch.ends[taken - 1]
                 viewer.seq = min(at + taken, track.seq)
                 if taken < batch.count or viewer.seq < track.seq:
                     viewer.beat = self._beat
