@@ -48,6 +48,7 @@ class Room:
         self.commands: list[dict[str, Any]] = []
         self.silent = False
         self.closed = False
+        self.rate = 1.0
         self._followers: set[WebSocket] = set()
         self._clock = SystemClock()
 
@@ -63,7 +64,7 @@ class Room:
         """Apply a change and tell everybody."""
         self.board = apply(self.board, topics)
         self.seq += 1
-        frame = delta_frame(topics, epoch=self.epoch, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=1.0)
+        frame = delta_frame(topics, epoch=self.epoch, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=self.rate)
         self.sent.append(frame)
         await self._tell([frame])
 
@@ -79,7 +80,7 @@ class Room:
     async def beat(self) -> None:
         if not self.silent:
             await self._tell(
-                [encode(Beat(epoch=self.epoch, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=1.0))]
+                [encode(Beat(epoch=self.epoch, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=self.rate))]
             )
 
     async def _tell(self, frames: Iterable[bytes]) -> None:
@@ -122,7 +123,9 @@ class Room:
 
     def _present(self) -> list[bytes]:
         return list(
-            snapshot_frames(self.board, epoch=self.epoch, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=1.0)
+            snapshot_frames(
+                self.board, epoch=self.epoch, seq=self.seq, now_ms=self.now, wall_ms=self.wall, rate=self.rate
+            )
         )
 
 

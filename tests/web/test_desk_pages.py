@@ -447,6 +447,169 @@ def test_live_updates_move_nothing(stage: Stage, page: Page) -> None:
     assert page.evaluate("window.shift") - before < 0.02
 
 
+def mark(page: Page, kind: str, id_: str) -> Locator:
+    return page.locator(f'#lane .mark-sign[data-key="{kind} {id_}"]')
+
+
+def test_a_mark_of_the_lane_and_its_row_in_the_list_choose_each_other(console: Page) -> None:
+    mark(console, "alert", "a-rate").hover()
+    expect(alert_row(console, "a-rate")).to_have_attribute("data-on", "")
+    expect(console.locator(".lane-note")).to_contain_text(
+        "互动率 4.5%，低于 5% 已 60 秒已恢复未确认 · 20:32:24–20:35:58"
+    )
+    alert_row(console, "a-stock").hover()
+    expect(console.locator("#lane .mark[data-on] .mark-n")).to_have_text("3")
+    expect(alert_row(console, "a-rate")).not_to_have_attribute("data-on", "")
+    mark(console, "prompt", "p-1").hover()
+    expect(console.locator("#receipts-of")).to_have_text("「溯源码怎么查：盒盖内侧扫一扫」")
+    expect(console.locator("#host-side")).to_have_attribute("data-on", "")
+    console.locator("#main").hover(position={"x": 2, "y": 2})
+    expect(console.locator("#receipts-of")).to_have_text("「礼盒库存紧张，先讲单瓶装」")
+    console.locator("#host-side").hover()
+    expect(console.locator("#lane .mark[data-on] .mark-sign")).to_have_attribute("data-key", "prompt p-2")
+
+
+def test_the_lane_is_one_stop_of_the_tab_key_and_arrows_go_on(console: Page) -> None:
+    mark(console, "alert", "a-rate").focus()
+    expect(alert_row(console, "a-rate")).to_have_attribute("data-on", "")
+    console.keyboard.press("ArrowRight")
+    expect(mark(console, "alert", "a-stock")).to_be_focused()
+    expect(console.locator("#lane .mark-sign[tabindex='0']")).to_have_count(1)
+    console.keyboard.press("Enter")
+    expect(console.locator("#alert-list :focus")).to_have_count(1)
+
+
+def test_one_cursor_points_at_the_same_instant_of_every_chart(console: Page, complaints: list[str]) -> None:
+    expect(console.locator("#charts canvas")).to_have_count(6)
+    console.locator('[data-chart="viewers"] .u-over').hover(position={"x": 120, "y": 30})
+    at = console.locator(".chart-at")
+    expect(at).to_have_text([re.compile(r"^20:1\d:\d\d$")] * 6)
+    assert len(set(at.all_inner_texts())) == 1
+    expect(console.locator('[data-chart="rate"] .chart-read')).to_have_text(re.compile(r"^\d\.\d%$"))
+    console.locator('[data-chart="sales"] .chart-plot').focus()
+    console.keyboard.press("Home")
+    expect(at).to_have_text(["20:00:00"] * 6)
+    assert complaints == []
+
+
+def test_a_stretch_is_drawn_over_a_chart_and_given_back(console: Page) -> None:
+    over = console.locator('[data-chart="viewers"] .u-over')
+    expect(over).to_be_visible()
+    box = over.bounding_box()
+    assert box is not None
+    console.mouse.move(box["x"] + 60, box["y"] + 20)
+    console.mouse.down()
+    console.mouse.move(box["x"] + 160, box["y"] + 20, steps=4)
+    console.mouse.up()
+    expect(console.locator("#to-live")).to_be_visible()
+    plots = console.locator(".chart-plot")
+    spans = plots.evaluate_all("all => all.map(one => one.ariaValueMax - one.ariaValueMin)")
+    assert len(set(spans)) == 1
+    assert 5 * moment.M < spans[0] < 20 * moment.M
+    console.locator("#to-live").click()
+    expect(console.locator("#to-live")).to_be_hidden()
+
+
+def test_older_minutes_are_asked_for_page_by_page_as_far_as_the_view_reaches(stage: Stage, page: Page) -> None:
+    stage.house.page_ms = 10 * moment.M
+    page.goto(stage.url + CONSOLE)
+    page.locator('[data-chart="viewers"] .chart-plot').focus()
+    page.keyboard.press("Home")
+    expect(page.locator('[data-chart="comments"] .chart-read')).to_have_text(re.compile(r"^\d+$"))
+    asked = [query for query in stage.house.asked if "viewers" in query]
+    assert len(asked) >= 3
+    assert f"to_ms={moment.NOW + 1 - 10 * moment.M}" in asked[1]
+
+
+def test_what_left_the_board_is_marked_where_it_was(stage: Stage, page: Page) -> None:
+    old = msgspec.structs.replace(
+        stage.house.console.board["alerts"]["a-rate"],
+        id="a-old",
+        opened_ms=moment.START + 10 * moment.M,
+        ended_ms=moment.START + 12 * moment.M,
+        acked_by="周敏",
+        acked_ms=moment.START + 11 * moment.M,
+    )
+    stage.house.archive = [old]
+    page.goto(stage.url + CONSOLE)
+    mark(page, "alert", "a-old").hover()
+    expect(page.locator(".lane-note")).to_contain_text("已结束 · 20:10:00–20:12:00 · 持续 02:00 · 周敏 确认")
+
+
+def test_the_charts_are_a_table_too(console: Page) -> None:
+    console.locator("#as-table").click()
+    expect(console.locator("#history-numbers thead th")).to_have_text(
+        ["时间", "在线人数", "互动率 · 5 分钟", "评论/分", "成交额/分", "可售库存", "卖速 件/分"]
+    )
+    row = console.locator("#history-numbers tbody tr").nth(1)
+    expect(row.locator("td").nth(1)).to_have_text(re.compile(r"^\d\.\d%$"))
+    events = console.locator("#history-events tbody tr")
+    expect(events.first).to_contain_text("暖身御寒")
+    expect(events.filter(has_text="福袋")).to_contain_text("20:24:00")
+    events.filter(has_text="互动率 4.5%").focus()
+    expect(alert_row(console, "a-rate")).to_have_attribute("data-on", "")
+
+
+def test_without_its_library_the_page_says_so_and_shows_the_numbers(stage: Stage, page: Page) -> None:
+    page.route("**/static/vendor/**", lambda route: route.fulfill(status=404, body=""))
+    page.goto(stage.url + CONSOLE)
+    expect(page.locator("#no-charts")).to_contain_text("scripts/vendor.py")
+    expect(page.locator("#history-numbers tbody tr").nth(1)).to_contain_text("%")
+    expect(page.locator("#as-table")).to_be_hidden()
+    expect(alert_row(page, "a-warm")).to_be_visible()
+
+
+def test_the_line_on_a_chart_is_that_of_the_rules_in_force(stage: Stage, console: Page) -> None:
+    floor = next(row for row in stage.house.console.board["limits"].values() if row.rule == "interaction-low")
+    stage.change(limits=Changed({"interaction-low|0": msgspec.structs.replace(floor, value=0.035)}))
+    expect(tile(console, "interaction_rate_5m").locator(".tile-left")).to_have_text("目标 ≥ 3.5%")
+
+
+def test_what_the_board_leaves_out_is_counted_and_loaded_on_demand(stage: Stage, console: Page) -> None:
+    head = stage.house.console.board["session"]["head"]
+    warm = stage.house.console.board["alerts"]["a-warm"]
+    stage.house.archive = [msgspec.structs.replace(warm, id=f"a-more-{n}", severity="P3") for n in range(2)]
+    stage.change(session=Changed({"head": msgspec.structs.replace(head, alerts_more=2, skus_more=1)}))
+    console.locator("#alerts-more", has_text="还有 2 条告警").click()
+    expect(console.locator("#alert-list .alert")).to_have_count(6)
+    expect(console.locator("#alerts-more")).to_have_text("收起另外 2 条")
+    stage.change(skus=Changed(gone=["SKU-2"]))
+    console.locator("#sku-more", has_text="还有 1 个商品").click()
+    expect(console.locator('#sku-rows [data-key="SKU-2"]')).to_contain_text("小坛礼盒")
+
+
+def test_the_next_loop_of_the_sample_gets_ready_behind_a_word(stage: Stage, console: Page) -> None:
+    room = stage.house.console
+    room.rate = 0.0
+    stage.do(room.replace, room.board, "s-next")
+    expect(console.locator("#preparing")).to_have_text("正在准备下一场")
+    expect(console.locator("#strip")).to_be_hidden()
+    expect(console.locator("#console")).to_be_hidden()
+    expect(console.locator("#counts b")).to_have_text(["0", "0", "0"])
+    room.rate = 1.0
+    stage.change(readings=stage.reading("viewers@session", value=640.0, seen_ms=room.now))
+    expect(console.locator("#preparing")).to_be_hidden()
+    expect(tile(console, "viewers").locator(".tile-figure")).to_have_text("640")
+
+
+@pytest.mark.parametrize("size", [(390, 844), (844, 390)])
+def test_a_phone_shows_one_part_at_a_time_and_nothing_too_small_to_touch(
+    stage: Stage, page: Page, size: tuple[int, int]
+) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(stage.url + CONSOLE)
+    expect(page.locator("#alert-list .alert").first).to_be_in_viewport()
+    seen = {}
+    for part in ("live", "alerts", "history", "sku", "comments", "host", "group"):
+        page.locator(f'#tabs [data-to="{part}"]').click()
+        expect(page.locator("#console")).to_have_attribute("data-tab", part)
+        assert page.evaluate(SIDEWAYS) <= 0, part
+        assert page.evaluate(SMALL_TOUCH) == [], part
+        seen[part] = page.locator(".console [data-panel]:visible").count()
+    assert seen.pop("live") == 1  # the alerts, in short, above the cue and the tiles
+    assert set(seen.values()) == {1}
+
+
 def test_imports_point_from_pages_down() -> None:
     state = re.compile(r"^import .* from '\.\./feed/(socket|board|commands|clock|resume)\.js'$", re.MULTILINE)
     upwards = re.compile(r"^import .* from '\.\./(pages|views)/", re.MULTILINE)
@@ -476,6 +639,10 @@ SMALL_HANZI = f"""() => {{
 }}"""
 SMALL_TARGETS = f"""[...document.querySelectorAll('button, summary, select, [role=tab]')].filter({SEEN})
   .filter(one => {{ const box = one.getBoundingClientRect(); return box.height < 24 || box.width < 24 }})
+  .map(one => one.outerHTML.slice(0, 120))"""
+SMALL_TOUCH = f"""[...document.querySelectorAll('button, summary, select, a[href], input')].filter({SEEN})
+  .filter(one => !one.closest('.sr, .skip, [disabled]') && one.checkVisibility({{opacityProperty: true}}))
+  .filter(one => {{ const box = one.getBoundingClientRect(); return box.height < 43.5 || box.width < 43.5 }})
   .map(one => one.outerHTML.slice(0, 120))"""
 UNNAMED = f"""[...document.querySelectorAll('button, a[href], input, select, canvas, [role=img], progress')]
   .filter({SEEN}).filter(one => !(one.ariaHidden || one.ariaLabel || one.textContent.trim() || one.labels?.length))
