@@ -45,7 +45,7 @@ def _running(settings: Settings) -> dict[str, bytes]:
 
 
 def _mistakes(problems: tuple[Problem, ...]) -> Answer:
-    lines = [f"{each.file}:{each.line}:{each.column}: {each.code}: {each.words[language()]}" for each in problems]
+    lines = [each.told(language()) for each in problems]
     return Answer(errors=tuple(lines), code=1, data={"problems": [msgspec.to_builtins(each) for each in problems]})
 
 

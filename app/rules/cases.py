@@ -35,7 +35,7 @@ class _CaseReader:
             return None
         if self._other_key in fields or self._input_key not in fields:
             fields.wrong(node.mark, "test_input")
-        fields.required("expect")
+        fields.need("expect")
         steps = self._steps(fields, self._input_key, "test_event")
         inputs = [(at, values) for at, item in steps if (values := self._values(item)) is not None]
         expect = [

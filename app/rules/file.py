@@ -93,11 +93,11 @@ class _FileReader:
 
     def _many(self, root: MappingNode) -> list[Rule]:
         fields = Fields(root, self._name, self._problems, _FILE_KEYS)
-        self._check_version(fields.node_of("version"))
-        defaults_node = fields.node_of("defaults")
+        self._check_version(fields.node("version"))
+        defaults_node = fields.node("defaults")
         nodes = fields.items("rules", MAX_RULES)
-        if not nodes and not isinstance(fields.node_of("rules"), Scalar | MappingNode):
-            rules = fields.node_of("rules")
+        if not nodes and not isinstance(fields.node("rules"), Scalar | MappingNode):
+            rules = fields.node("rules")
             self._problems.add(self._name, rules.mark if isinstance(rules, Sequence) else root.mark, "rules_missing")
         unfolded = unfold(defaults_node) if defaults_node is not None else {}
         return self._rules(nodes, self._defaults(defaults_node), unfolded)

@@ -2,25 +2,12 @@
 
 from collections.abc import Iterable
 
-from msgspec import Struct
-
-from app.domain.words import Words
 from app.errors import ControlRoomError
 from app.rules.sentences import sentence
 from app.workspace.document import Mark
+from app.workspace.problems import Problem
 
-
-class Problem(Struct, frozen=True):
-    """One thing wrong, with its place (counted from 1) and a stable code; `words` says it in each language."""
-
-    file: str
-    line: int
-    column: int
-    code: str
-    words: Words
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.code}: {self.words['en']}"
+__all__ = ["Problem", "Problems", "RuleFileError"]
 
 
 class RuleFileError(ControlRoomError):

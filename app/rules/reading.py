@@ -48,7 +48,7 @@ class Defaults(NamedTuple):
 
 def read_no_data(fields: Fields, key: str, default: NoData) -> NoData:
     """Return what missing data means, from `{after, as}`."""
-    node = fields.node_of(key)
+    node = fields.node(key)
     if node is None:
         return default
     inner = Fields(node, fields.file, fields.problems, ("after", "as"))
@@ -97,7 +97,7 @@ class _RuleReader:
             levels=levels,
             texts=self._texts(),
             file=fields.file,
-            line=fields.node.mark.line,
+            line=fields.mark.line,
             each=self._each,
             event=self._event,
             labels=self._labels,
@@ -121,7 +121,7 @@ class _RuleReader:
         )
 
     def _id(self) -> str:
-        node = self._fields.required("id")
+        node = self._fields.need("id")
         scalar = self._fields.text_node(node) if node is not None else None
         if scalar is None:
             return ""
@@ -168,7 +168,7 @@ class _RuleReader:
                 self._types[f"v.{key.text}"] = "number"  # already told; its users are not told again
 
     def _expression(self, key: str, result: ValueType) -> Expression | None:
-        node = self._fields.node_of(key)
+        node = self._fields.node(key)
         return self._compiled(node, result) if node is not None else None
 
     def _compiled(self, node: Node, result: ValueType | None) -> Expression | None:
@@ -184,10 +184,10 @@ class _RuleReader:
             return None
 
     def _levels(self) -> tuple[Level, ...]:
-        if self._fields.required("levels") is None:
+        if self._fields.need("levels") is None:
             return ()
         nodes = self._fields.items("levels", MAX_LEVELS)
-        if not nodes and not isinstance(self._fields.node_of("levels"), Scalar | MappingNode):
+        if not nodes and not isinstance(self._fields.node("levels"), Scalar | MappingNode):
             self._fields.wrong(self._fields.key_mark("levels"), "key_missing", key="fire")
         levels = [level for node in nodes if (level := self._level(node)) is not None]
         for worse, milder in pairwise(levels):
@@ -200,9 +200,9 @@ class _RuleReader:
         fields = Fields(node, self._fields.file, self._fields.problems, _LEVEL_KEYS)
         if not isinstance(node, MappingNode):
             return None
-        severity = fields.required("severity")
+        severity = fields.need("severity")
         word = fields.one_of(severity, SEVERITY_OF) if severity is not None else None
-        fire = fields.required("fire")
+        fire = fields.need("fire")
         expression = self._compiled(fire, "truth") if fire is not None else None
         for_ms = fields.duration("for", Span(0) if self._event else self._defaults.for_ms) or Span(0)
         if self._event and "for" in fields:
@@ -213,17 +213,17 @@ class _RuleReader:
         return Level(cast(Severity, SEVERITY_OF[word]), expression, for_ms, light)
 
     def _texts(self) -> Texts:
-        node = self._fields.required("text")
+        node = self._fields.need("text")
         if node is None:
             return Texts(Text({}))
         fields = Fields(node, self._fields.file, self._fields.problems, _TEXT_KEYS)
         if isinstance(node, MappingNode):
-            fields.required("title")
+            fields.need("title")
         title, host, action, no_data = (self._text(fields, key) for key in _TEXT_KEYS)
         return Texts(title or Text({}), host, action, no_data)
 
     def _text(self, fields: Fields, key: str) -> Text | None:
-        node = fields.node_of(key)
+        node = fields.node(key)
         if node is None:
             return None
         paths = self._shown_types()
@@ -269,7 +269,7 @@ class _RuleReader:
         return frozenset(frozen)
 
     def _transcript(self) -> TranscriptSpan | None:
-        node = self._fields.node_of("evidence")
+        node = self._fields.node("evidence")
         if node is None:
             return None
         fields = Fields(node, self._fields.file, self._fields.problems, _EVIDENCE_KEYS)

@@ -4,45 +4,21 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.domain.words import LANGUAGES, Words
+from app.workspace.form import FORM, Sentences, told
 
-_SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
-    "file_big": ("文件超过 {limit} KiB", "檔案超過 {limit} KiB", "the file is larger than {limit} KiB"),
-    "file_encoding": ("文件不是 UTF-8 编码", "檔案不是 UTF-8 編碼", "the file is not UTF-8"),
-    "file_empty": ("文件是空的", "檔案是空的", "the file is empty"),
-    "yaml_syntax": ("不是有效的 YAML：{detail}", "不是有效的 YAML：{detail}", "not valid YAML: {detail}"),
-    "yaml_documents": ("一个文件只能有一份文档", "一個檔案只能有一份文件", "a file holds one document only"),
+_SENTENCES: Final[Sentences] = {
+    **FORM,
     "yaml_alias": (
         "不能使用锚点和引用（& 和 *）",
         "不能使用錨點和引用（& 和 *）",
         "anchors and aliases (& and *) are not allowed",
     ),
-    "yaml_tag": ("不能使用类型标签 {tag}", "不能使用類型標籤 {tag}", "tags are not allowed: {tag}"),
-    "yaml_deep": ("嵌套超过 {limit} 层", "巢狀超過 {limit} 層", "nested deeper than {limit} levels"),
-    "yaml_many": ("内容超过 {limit} 项", "內容超過 {limit} 項", "more than {limit} values in one file"),
-    "key_text": ("键必须是文字", "鍵必須是文字", "a key must be text"),
-    "key_duplicate": (
-        "「{key}」重复，第 {first} 行已有",
-        "「{key}」重複，第 {first} 行已有",
-        "'{key}' is given twice, first in line {first}",
-    ),
-    "key_unknown": (
-        "没有「{key}」这一项，可用：{known}",
-        "沒有「{key}」這一項，可用：{known}",
-        "unknown key '{key}'; known here: {known}",
-    ),
-    "key_missing": ("缺少「{key}」", "缺少「{key}」", "'{key}' is missing"),
-    "expected_mapping": ("这里应是键值对", "這裡應是鍵值對", "a mapping is expected here"),
-    "expected_list": ("这里应是列表", "這裡應是清單", "a list is expected here"),
     "expected_text": (
         "这里应是文字（数字请加引号）",
         "這裡應是文字（數字請加引號）",
         "text is expected here (quote a number)",
     ),
-    "expected_number": ("这里应是数字", "這裡應是數字", "a number is expected here"),
-    "expected_truth": ("这里应是 true 或 false", "這裡應是 true 或 false", "true or false is expected here"),
-    "too_many": ("「{key}」最多 {limit} 项", "「{key}」最多 {limit} 項", "'{key}' holds at most {limit} items"),
     "too_long": ("文字超过 {limit} 个字符", "文字超過 {limit} 個字元", "longer than {limit} characters"),
-    "version": ("只支持 version: 1", "只支援 version: 1", "only version: 1 is known"),
     "rules_missing": ("文件里没有规则", "檔案裡沒有規則", "the file holds no rule"),
     "duration": (
         "「{text}」不是时长，请写成 500ms、30s、5m 或 1h",
@@ -60,7 +36,6 @@ _SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
         "規則 {id} 已在 {other} 第 {first} 行定義",
         "rule {id} is already defined in {other}, line {first}",
     ),
-    "choice": ("「{text}」不可用，可选：{known}", "「{text}」不可用，可選：{known}", "'{text}' is not one of: {known}"),
     "each_and_event": (
         "each 和 event 只能写一个",
         "each 和 event 只能寫一個",
@@ -128,7 +103,6 @@ _SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
         "「{text}」是文字，不能計算，也不能用數字格式",
         "'{text}' is a text; it has no arithmetic and no number format",
     ),
-    "text_chinese": ("缺少 zh-CN 文字", "缺少 zh-CN 文字", "the zh-CN text is missing"),
     "rule_unknown": ("没有规则 {text}", "沒有規則 {text}", "there is no rule {text}"),
     "freeze_unused": (
         "规则没有用到 {text}，不能冻结",
@@ -166,9 +140,6 @@ def sentence(code: str, context: Mapping[str, str | int | float]) -> Words:
     """Return the sentence of `code` in each language, filled from `context`."""
     words: Words = {}
     for index, language in enumerate(LANGUAGES):
-        filled = dict(context)
-        for key in ("wanted", "found"):
-            if key in filled:
-                filled[key] = _TYPES[str(filled[key])][index]
-        words[language] = _SENTENCES[code][index].format_map(filled)
+        types = {key: _TYPES[str(context[key])][index] for key in ("wanted", "found") if key in context}
+        words[language] = told(_SENTENCES, code, {**context, **types})[language]
     return words

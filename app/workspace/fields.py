@@ -1,7 +1,7 @@
 """Reading one mapping of a workspace file: each answer is typed, each thing wrong becomes a problem with its place."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from app.domain.words import LANGUAGES, Words
 from app.instants import DAY
 from app.workspace.document import Mapping, Mark, Node, Scalar, Sequence
+from app.workspace.keyed import Keyed, shown
 from app.workspace.problems import Problems
 
 MAX_TEXT: Final = 500
@@ -36,51 +37,25 @@ _TIME: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _PLAIN_NUMBER: Final = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
 
 
-def _shown(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text[:60])
-
-
-class Fields:
+class Fields(Keyed):
     """One mapping and the keys it may have; reports every other key when made."""
 
     def __init__(self, node: Node, problems: Problems, known: Iterable[str]) -> None:
-        self.mark, self.problems = node.mark, problems
-        self._entries: dict[str, tuple[Scalar, Node]] = {}
-        self._mapping = isinstance(node, Mapping)  # what is no mapping at all misses no key
-        if not isinstance(node, Mapping):
-            problems.add(node.mark, "expected_mapping")
-            return
-        known = tuple(known)
-        self._entries = {key.text: (key, value) for key, value in node.entries if key.text in known}
-        for key, _ in node.entries:
-            if key.text not in known:
-                near = get_close_matches(key.text[:60], known, 1)
-                problems.add(key.mark, "key_unknown", key=_shown(key.text), known=", ".join(near or known))
+        self.problems = problems
+        super().__init__(node, known)
 
     def wrong(self, mark: Mark, code: str, **context: str | int | float) -> None:
         self.problems.add(mark, code, **context)
 
-    def __contains__(self, key: str) -> bool:
-        return key in self._entries
-
     def node(self, key: str) -> Node | None:
         """Return what stands under a key; a key with nothing after it counts as absent."""
-        entry = self._entries.get(key)
-        if entry is None or (isinstance(entry[1], Scalar) and entry[1].value is None):
-            return None
-        return entry[1]
+        node = super().node(key)
+        return None if isinstance(node, Scalar) and node.value is None else node
 
     def place(self, key: str) -> Mark:
         """Return where to point for a key: its value, else the mapping itself."""
         entry = self._entries.get(key)
         return entry[1].mark if entry else self.mark
-
-    def need(self, key: str) -> Node | None:
-        """Return what stands under a key that must be there."""
-        node = self.node(key)
-        if node is None and self._mapping:
-            self.wrong(self.mark, "key_missing", key=key)
-        return node
 
     def scalar(self, node: Node | None, limit: int = MAX_TEXT) -> str | None:
         """Return a leaf's text as written; numbers and truths are texts too where a text is meant."""
@@ -114,7 +89,7 @@ class Fields:
         if node is None or text is None:
             return ""
         if not _ID.fullmatch(text):
-            self.wrong(node.mark, "id_form", text=_shown(text))
+            self.wrong(node.mark, "id_form", text=shown(text))
             return ""
         return text
 
@@ -128,17 +103,8 @@ class Fields:
         if node is None or text is None or text in known:
             return text
         near = get_close_matches(text, known, 3)
-        self.wrong(node.mark, code, text=_shown(text), known=", ".join(near or known[:20]))
+        self.wrong(node.mark, code, text=shown(text), known=", ".join(near or known[:20]))
         return None
-
-    def truth(self, key: str, default: bool) -> bool:
-        node = self.node(key)
-        if node is None:
-            return default
-        if isinstance(node, Scalar) and isinstance(node.value, bool):
-            return node.value
-        self.wrong(node.mark, "expected_truth")
-        return default
 
     def count(self, key: str, default: int | None = None, *, least: int = 0, most: int = MAX_COUNT) -> int | None:
         """Return a whole number; a decimal point is refused, not rounded."""
@@ -179,7 +145,7 @@ class Fields:
         except InvalidOperation:  # pragma: no cover  the expression lets nothing through that Decimal refuses
             exact = None
         if exact is None or exact != exact.to_integral_value() or exact > MAX_AMOUNT:
-            self.wrong(node.mark, "money", text=_shown(text), currency=currency, digits=digits)
+            self.wrong(node.mark, "money", text=shown(text), currency=currency, digits=digits)
             return None
         return int(exact)
 
@@ -189,7 +155,7 @@ class Fields:
         digits, percent = text.removesuffix("%").strip(), text.endswith("%")
         value = float(Decimal(digits).scaleb(-2 if percent else 0)) if _PLAIN_NUMBER.fullmatch(digits) else -1.0
         if not 0 <= value <= 1:
-            self.wrong(node.mark, "share", text=_shown(text))
+            self.wrong(node.mark, "share", text=shown(text))
             return None
         return value
 
@@ -202,7 +168,7 @@ class Fields:
         text = node.text.strip() if isinstance(node, Scalar) else ""
         match = _CLOCKED.fullmatch(text) or (_PARTS.fullmatch(text) if text else None)
         if match is None:
-            self.wrong(node.mark, "duration", text=_shown(text))
+            self.wrong(node.mark, "duration", text=shown(text))
             return None
         hours, minutes, seconds = (int(part or 0) for part in match.groups())
         span = ((hours * 60 + minutes) * 60 + seconds) * 1_000
@@ -218,7 +184,7 @@ class Fields:
         if node is None or text is None:
             return ""
         if not _TIME.fullmatch(text):
-            self.wrong(node.mark, "clock", text=_shown(text))
+            self.wrong(node.mark, "clock", text=shown(text))
             return ""
         return text
 
@@ -251,27 +217,8 @@ class Fields:
         return text
 
     def items(self, key: str, limit: int, *, least: int = 0) -> tuple[Node, ...]:
-        """Return the items of a list; no list is no items."""
-        node = self.need(key) if least else self.node(key)
-        if node is None:
-            return ()
-        if not isinstance(node, Sequence):
-            self.wrong(node.mark, "expected_list")
-            return ()
-        if len(node.items) > limit:
-            self.wrong(node.mark, "too_many", key=key, limit=limit)
-        if len(node.items) < least:
+        """Return the items of a list; with `least` it must be there and hold as many."""
+        node = self.need(key) if least else None
+        if isinstance(node, Sequence) and len(node.items) < least:
             self.wrong(node.mark, "too_few", key=key)
-        return node.items[:limit]
-
-    def entries(self, key: str, limit: int) -> Iterator[tuple[Scalar, Node]]:
-        """Yield the entries of a mapping whose keys the author chooses."""
-        node = self.node(key)
-        if node is None:
-            return
-        if not isinstance(node, Mapping):
-            self.wrong(node.mark, "expected_mapping")
-            return
-        if len(node.entries) > limit:
-            self.wrong(node.mark, "too_many", key=key, limit=limit)
-        yield from node.entries[:limit]
+        return super().items(key, limit)

@@ -3,44 +3,20 @@
 from collections.abc import Mapping
 from typing import Final
 
-from app.domain.words import LANGUAGES, Words
+from app.domain.words import Words
+from app.workspace.form import FORM, Sentences, told
 
-_SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
-    "file_big": ("文件超过 {limit} KiB", "檔案超過 {limit} KiB", "the file is larger than {limit} KiB"),
-    "file_encoding": ("文件不是 UTF-8 编码", "檔案不是 UTF-8 編碼", "the file is not UTF-8"),
-    "file_empty": ("文件是空的", "檔案是空的", "the file is empty"),
-    "yaml_syntax": ("不是有效的 YAML：{detail}", "不是有效的 YAML：{detail}", "not valid YAML: {detail}"),
-    "yaml_documents": ("一个文件只能有一份文档", "一個檔案只能有一份文件", "a file holds one document only"),
+_SENTENCES: Final[Sentences] = {
+    **FORM,
     "yaml_alias": (
         "不能使用锚点和引用（& 和 *），含 * 的文字请加引号",
         "不能使用錨點和引用（& 和 *），含 * 的文字請加引號",
         "anchors and aliases (& and *) are not allowed; quote a text that begins with *",
     ),
-    "yaml_tag": ("不能使用类型标签 {tag}", "不能使用類型標籤 {tag}", "tags are not allowed: {tag}"),
-    "yaml_deep": ("嵌套超过 {limit} 层", "巢狀超過 {limit} 層", "nested deeper than {limit} levels"),
-    "yaml_many": ("内容超过 {limit} 项", "內容超過 {limit} 項", "more than {limit} values in one file"),
-    "key_text": ("键必须是文字", "鍵必須是文字", "a key must be text"),
-    "key_duplicate": (
-        "「{key}」重复，第 {first} 行已有",
-        "「{key}」重複，第 {first} 行已有",
-        "'{key}' is given twice, first in line {first}",
-    ),
-    "key_unknown": (
-        "没有「{key}」这一项，可用：{known}",
-        "沒有「{key}」這一項，可用：{known}",
-        "unknown key '{key}'; known here: {known}",
-    ),
-    "key_missing": ("缺少「{key}」", "缺少「{key}」", "'{key}' is missing"),
-    "expected_mapping": ("这里应是键值对", "這裡應是鍵值對", "a mapping is expected here"),
-    "expected_list": ("这里应是列表", "這裡應是清單", "a list is expected here"),
     "expected_text": ("这里应是文字", "這裡應是文字", "text is expected here"),
-    "expected_number": ("这里应是数字", "這裡應是數字", "a number is expected here"),
     "expected_count": ("这里应是不小于 0 的整数", "這裡應是不小於 0 的整數", "a whole number from 0 is expected here"),
-    "expected_truth": ("这里应是 true 或 false", "這裡應是 true 或 false", "true or false is expected here"),
     "empty_text": ("文字不能为空", "文字不能為空", "the text is empty"),
     "one_line": ("只能是一行看得见的文字", "只能是一行看得見的文字", "one line of visible characters is expected"),
-    "text_chinese": ("缺少 zh-CN 文字", "缺少 zh-CN 文字", "the zh-CN text is missing"),
-    "too_many": ("「{key}」最多 {limit} 项", "「{key}」最多 {limit} 項", "'{key}' holds at most {limit} items"),
     "too_few": ("「{key}」至少要有一项", "「{key}」至少要有一項", "'{key}' holds at least one item"),
     "too_long": (
         "文字有 {length} 个字，最多 {limit} 个",
@@ -52,7 +28,6 @@ _SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
         "數值超出範圍：{least} 到 {most}",
         "out of range: {least} to {most}",
     ),
-    "version": ("只支持 version: 1", "只支援 version: 1", "only version: 1 is known"),
     "duration": (
         "「{text}」不是时长，请写成 30s、2m、1h 或 1:30",
         "「{text}」不是時長，請寫成 30s、2m、1h 或 1:30",
@@ -108,7 +83,6 @@ _SENTENCES: Final[dict[str, tuple[str, str, str]]] = {
         "「{text}」重複，第 {first} 行已有",
         "'{text}' is already there, in line {first}",
     ),
-    "choice": ("「{text}」不可用，可选：{known}", "「{text}」不可用，可選：{known}", "'{text}' is not one of: {known}"),
     "unknown_brand": ("没有品牌「{text}」", "沒有品牌「{text}」", "there is no brand '{text}'"),
     "unknown_room": ("没有直播间「{text}」", "沒有直播間「{text}」", "there is no room '{text}'"),
     "unknown_sku": ("没有商品「{text}」", "沒有商品「{text}」", "there is no SKU '{text}'"),
@@ -199,4 +173,4 @@ def codes() -> frozenset[str]:
 
 def sentence(code: str, context: Mapping[str, str | int | float]) -> Words:
     """Return the sentence of `code` in each language, filled from `context`."""
-    return {language: _SENTENCES[code][n].format_map(context) for n, language in enumerate(LANGUAGES)}
+    return told(_SENTENCES, code, context)
