@@ -26,13 +26,14 @@ from app.intake.batch import PAYLOADS, read_batch
 from app.intake.gate import Gate
 from app.intake.refusals import REASONS, RETRYABLE
 from app.intake.seal import Seal
+from app.metrics.own import METRICS
 from app.replay.plan import READERS, Part, read_plan
 from app.rules.check import check, run_tests
 from app.rules.file import _DEFAULT_KEYS, _FILE_KEYS
 from app.rules.reading import _EVIDENCE_KEYS, _LEVEL_KEYS, _POLICIES, _RULE_KEYS, _TEXT_KEYS
 from app.rules.text import FORMATS
 from app.rules.vocabulary import VOCABULARY
-from app.settings import Limits, Settings
+from app.settings import Keep, Limits, Settings
 from bench.__main__ import names
 from tests.cli.place import ROOT, Place, serving
 from tests.delivery.chat import SECRET, Chat, running_chat
@@ -68,7 +69,7 @@ def test_blocks_are_of_kinds_that_are_tried() -> None:
         "connect": {"sh", "yaml", "json", "ini"},
         "events": {"json"},
         "rules": {"yaml", "sh"},
-        "operations": {"sh", "text"},
+        "operations": {"sh", "text", "yaml"},
         "recordings": {"sh", "yaml"},
     }
     for name, kinds in known.items():
@@ -323,14 +324,21 @@ def test_the_page_of_operations_names_every_setting() -> None:
     assert [name for name in Settings.model_fields if f"`CUEROOM_{name.upper()}" not in text] == []
 
 
+def test_the_page_of_operations_names_every_figure_and_every_number_of_days() -> None:
+    text = page("operations")
+    assert [family.name for family in METRICS if f"`{family.name}`" not in text] == []
+    for name, days in Keep.model_fields.items():
+        assert f"| `CUEROOM_KEEP__{name.upper()}` | {days.default} |" in text
+
+
 async def test_the_commands_of_operations_do_what_they_say(place: Place) -> None:
     (setup,) = [block for block in blocks("connect") if block.kind == "yaml"]
     place.done("setup", place.file("shop.yaml", setup.text))
     with serving(place):
         for block in blocks("operations"):
             if block.kind == "sh":
-                assert place.shell(block.text) or "backup" in block.text
-    for name in ("data/cueroom.sqlite3", "backup.sqlite3"):
+                assert place.shell(block.text)
+    for name in ("data/cueroom.sqlite3", "elsewhere/cueroom.sqlite3", "kept.backup"):
         with sqlite3.connect(place.folder / name) as database:
             found = database.execute("SELECT id FROM rooms").fetchall()
         database.close()
