@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.database import InMemoryExampleDatabase
 
+from app.store import migrate
 from tests import servers
 from tests.needs import PREFIX, must_not_skip, required_parts, skip_without
 from tests.servers import (  # noqa: F401  fixtures: pytest finds them by their names here
@@ -52,6 +53,14 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 def anyio_backend() -> str:
     """Run every `async def` test on asyncio, as the product does."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a migrated SQLite file to copy: migrating takes longer than most tests."""
+    file = tmp_path_factory.mktemp("template") / "template.db"
+    migrate.upgrade(f"sqlite:///{file}")
+    return file
 
 
 @pytest.fixture(scope="session")

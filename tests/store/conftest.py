@@ -13,14 +13,6 @@ from tests.servers import PostgresServer
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a migrated SQLite file to copy: migrating takes longer than most tests."""
-    file = tmp_path_factory.mktemp("template") / "template.db"
-    migrate.upgrade(f"sqlite:///{file}")
-    return file
-
-
-@pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: PostgresServer, worker_id: str) -> str:
     """Return the name of a migrated PostgreSQL database to copy."""
     name = f"template_{worker_id}_{secrets.token_hex(4)}"  # two folders of tests may each ask for one
