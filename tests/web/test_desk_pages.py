@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from app.domain.board import DeviceRow, HealthRow, Message
+from app.domain.deliveries import Standing
 from app.domain.frames import Changed
 from app.domain.people import Role
 from scripts import frame_types
@@ -157,6 +158,17 @@ def test_a_sentence_of_the_past_stands_beside_what_is_now(stage: Stage, console:
     sku = msgspec.structs.replace(stage.house.console.board["skus"]["SKU-2"], sellable=2_165, eta_min=30.0)
     stage.change(skus=Changed({"SKU-2": sku}))
     expect(row.locator(".alert-now")).to_have_text("恢复中 · 现在 可售 2,165 件 · 约 30.0 分钟")
+
+
+def test_a_group_that_nothing_is_sent_to_says_why_above_its_messages(stage: Stage, console: Page) -> None:
+    now = stage.house.console.now
+    stopped = Standing("ops", "stopped", "运营群", "310000 sign not match", now + 300_000)
+    gone = Standing("hook", "stopped", "工单", "gone: 对方已停止接收（HTTP 410）", 253_402_300_799_000)
+    stage.change(channels=Changed({"ops": stopped, "hook": gone}))
+    rows = console.locator("#group-channels li")
+    expect(rows).to_have_text([re.compile("工单.*已停用，待处理.*410"), re.compile("运营群.*已停用，.* 再试.*310000")])
+    stage.change(channels=Changed(gone=["ops", "hook"]))
+    expect(console.locator("#group-channels")).to_be_hidden()
 
 
 def test_a_correction_goes_to_the_host_as_urgent_and_its_receipt_comes_to_the_row(stage: Stage, console: Page) -> None:

@@ -15,7 +15,7 @@ export const EMPTY = { hello: null, epoch: 0, seq: 0, topics: {}, partial: null 
 /** @type {ReadonlySet<string>} */
 const NOTHING = new Set()
 const EVERYTHING = ['session', 'rooms', 'readings', 'skus', 'lines', 'alerts', 'rules', 'limits', 'prompts', 'rundown', 'messages',
-  'sources', 'quick', 'gaps', 'guide', 'deliveries', 'devices', 'health']
+  'sources', 'quick', 'gaps', 'guide', 'deliveries', 'channels', 'devices', 'health']
 
 /**
  * @template {keyof TopicValues} T

@@ -14,7 +14,7 @@ import { tiles } from '../desk/tiles.js'
 import { age, number } from '../format.js'
 import { t } from '../words.js'
 import { attr, find, put, show } from '../views/dom.js'
-import { fillGroup } from '../views/group.js'
+import { fillChannels, fillGroup } from '../views/group.js'
 import { fillMessages } from '../views/messages.js'
 import { fillSkus } from '../views/skus.js'
 import { fillTile } from '../views/tiles.js'
@@ -117,7 +117,8 @@ export function messagesPart (room) {
 
 /** @param {Room} room */
 export function groupPart (room) {
-  room.draws(['deliveries', 'session'], (now) => {
+  room.draws(['deliveries', 'channels', 'session'], (now) => {
+    fillChannels(find(document, '#group-channels'), room.topic('channels').values(), now.zone)
     const deliveries = room.topic('deliveries')
     fillGroup(find(document, '#group-list'), deliveries.values(), now.zone)
     show(find(document, '#group-none'), deliveries.size === 0)
