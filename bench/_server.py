@@ -58,6 +58,11 @@ def token(folder: Path, scope: str) -> str:
     """Make a machine token and return it: to send and read for the sample room, or an administrator's for all."""
     bound = () if scope == "admin" else ("--room", ROOM)
     printed = cueroom(folder, "token", "create", "--scope", scope, *bound, "--name", f"bench {scope}")
+    return token_line(printed, scope)
+
+
+def token_line(printed: str, scope: str = "ingest") -> str:
+    """Return the secret in what `cueroom token create` printed."""
     return next(word for word in printed.split() if word.startswith(f"cr_{scope}_"))
 
 

@@ -57,7 +57,7 @@ async def _measure(server: Served, ingest: str, read: str, size: int) -> tuple[L
     url = f"ws://127.0.0.1:{server.port}/ws/rooms/{ROOM}?audience=control"
     async with connect(url, additional_headers={"Authorization": f"Bearer {read}"}) as viewer:
         watching = asyncio.create_task(_watch(viewer))
-        bodies = _ready(size, now)
+        bodies = ready(size, now)
         before = server.cpu_seconds()
         load = await post_for(server.port, "/api/ingest", bodies, size=size, seconds=SECONDS, headers=headers)
         cpu = server.cpu_seconds() - before
@@ -68,7 +68,8 @@ async def _measure(server: Served, ingest: str, read: str, size: int) -> tuple[L
         return load, cpu
 
 
-def _ready(size: int, now_ms: int) -> list[Iterator[bytes]]:
+def ready(size: int, now_ms: int) -> list[Iterator[bytes]]:
+    """Return one iterator of prepared bodies a connection."""
     connections, each = SIZES[size]
     made = (batches(ROOM, size, now_ms, seed=seed, skus=SKUS) for seed in range(connections))
     return [iter(list(islice(bodies, each))) for bodies in made]
@@ -85,7 +86,7 @@ def _naive(size: int) -> tuple[Load, float]:
         command = [sys.executable, "-m", "bench._naive", str(port), str(Path(folder) / "naive.sqlite3")]
         with running(command, port, "/docs", core=0) as process:
             server = Served(port, process.pid, Path(folder))
-            bodies = _ready(size, int(time.time() * 1000))
+            bodies = ready(size, int(time.time() * 1000))
             headers = {"Content-Type": "application/x-ndjson"}
             before = server.cpu_seconds()
             load = asyncio.run(post_for(port, "/api/ingest", bodies, size=size, seconds=SECONDS, headers=headers))

@@ -90,7 +90,7 @@ async def main(data: Path, port: int, fate: Fate, roles: frozenset[Role]) -> Non
     store: Any = DyingStore(await Store.open(settings.database), fate)
     recipe, _ = await find_recipe(store, data, clock.now(), "test")
     bus = bus_of(settings)
-    dying = replace(bus, log=DyingLog(bus.log, fate), frames=DyingFrames(bus.frames, fate))  # type: ignore[arg-type]
+    dying = replace(bus, log=DyingLog(bus.log, fate), frames=DyingFrames(bus.frames, fate))
     runtime = Runtime(settings, store, recipe, await seal_key(store, clock.now()), bus=dying, roles=roles)
     await runtime.start()
     fate.runtime = runtime

@@ -142,7 +142,18 @@ async def prepared(url: str) -> tuple[str, str]:
 class Evening:
     """Owns the senders and what they were answered. `address`: where the control room is, at this moment."""
 
-    def __init__(self, url: str, address: Callable[[], str], ingest: str, admin: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        address: Callable[[], str],
+        ingest: str,
+        admin: str,
+        *,
+        batches: int = BATCHES,
+        pause_s: float = 0.0,
+    ) -> None:
+        """`batches`: of each sender, with a pause after each."""
+        self._batches, self._pause_s = batches, pause_s
         self.url, self.address, self.ingest, self.admin = url, address, ingest, admin
         self.acked: dict[str, dict[str, Any]] = {}
         """What was answered 202, by id."""
@@ -166,7 +177,7 @@ class Evening:
     async def _send(self, sender: int) -> None:
         """Send every batch until it is answered 202, the same ids each time."""
         async with self._client(self.ingest) as client:
-            for number in range(BATCHES):
+            for number in range(self._batches):
                 records = batch(sender, number)
                 for record in records:
                     record.update(room=ROOM, occurred_ms=int(time.time() * 1000))
@@ -182,6 +193,7 @@ class Evening:
                         break
                     assert answer.status_code in (429, 503), answer.text
                     await asyncio.sleep(0.05)
+                await asyncio.sleep(self._pause_s)
 
     async def _command(self) -> None:
         """Send prompts by HTTP with their own keys, each until its outcome is known."""

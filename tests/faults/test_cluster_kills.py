@@ -71,9 +71,7 @@ class Lives:
             assert member.process is not None
             if role == "pump" and self.died[role] < PUMP_KILLS and self.chat.kill is None:
                 self.chat.kill = member.pid
-            while member.process.poll() is None:
-                await asyncio.sleep(0.02)
-            assert member.process.returncode == -signal.SIGKILL, member.log[-3_000:]
+            assert await asyncio.to_thread(member.process.wait) == -signal.SIGKILL, member.log[-3_000:]
             self.died[role] += 1
 
     async def end(self) -> None:
