@@ -61,7 +61,7 @@ async def _measure(made: Cluster, secret: str, size: int) -> None:
     events, refused = sum(load.events for load in loads), sum(load.refused for load in loads)
     seconds = max(load.seconds for load in loads)
     sys.stdout.write(
-        f"cluster batch {size:5}: {events / seconds:9,.0f} events/s in all; worker {cpu / events * 1e6:5.1f} us an event"
+        f"cluster batch {size:5}: {events / seconds:9,.0f} events/s in all; worker {cpu / events * 1e6:.1f} us an event"
         f" = {events / cpu:9,.0f} events/s a worker core; web {door / events * 1e6:5.1f} us  refused {refused}\n"
     )
 

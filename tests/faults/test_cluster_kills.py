@@ -78,6 +78,7 @@ class Lives:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.to_thread(self.made.stop)
 
 
 @pytest.mark.timeout(290)
@@ -91,11 +92,13 @@ async def test_killed_at_every_point_of_a_cluster_nothing_answered_is_lost_and_n
     evening = Evening(scaled_out.database, lives.address, *tokens)
     playing = asyncio.create_task(evening.play())
     await asyncio.wait({playing, *lives.tasks}, return_when=asyncio.FIRST_COMPLETED)
-    for task in lives.tasks:
-        assert not task.done(), task.exception()
-    await playing
-    shown = await evening.settled()
-    await lives.end()
+    try:
+        for task in lives.tasks:
+            assert not task.done(), task.exception()
+        await playing
+        shown = await evening.settled()
+    finally:
+        await lives.end()
     assert lives.died["worker"] == WORKER_KILLS
     assert sum(lives.died.values()) >= 20, lives.died
     assert len(evening.acked) == TOTAL
