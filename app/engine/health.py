@@ -33,11 +33,12 @@ class Health:
         source = self._state.sources.get(batch.source)
         if source is None:
             source = self._state.sources[batch.source] = Source(batch.source, batch.source_name, list(batch.rooms))
-        source.rooms.extend(room for room in batch.rooms if room not in source.rooms)
+        for room in batch.rooms:
+            if room not in source.rooms:
+                source.rooms.append(room)
         source.name = batch.source_name or source.name
         source.seen_ms = source.heard_ms = self._state.heard_ms = at
-        key = _subject(SILENT, source).key
-        if key in self._state.alerts.open:
+        if self._state.alerts.open and (key := _subject(SILENT, source).key) in self._state.alerts.open:
             self._announcer.end(key, "clear", at)
         return source
 

@@ -77,6 +77,7 @@ class Uptake:
         everywhere = state.active if len(plan.rooms) > 1 else None
         self._acts = {room.id: Acts(room, everywhere, moment, self._talk) for room in state.rooms.values()}
         trade = Trade(state, plan, watch, life, health, self._repeats, moment, changes)
+        self._waiting = False
         self._handlers: dict[type[Event], Callable[[Any, RoomCounts], None]] = {
             **trade.handlers(),
             ev.ViewersEvent: self._viewers,
@@ -136,6 +137,7 @@ class Uptake:
                     self._state.backfill += 1
                     continue
                 low, high = self._turn_to(at, forgotten)
+                takers = {}
             taking = takers.get(event.room)
             take = None if taking is None else taking.get(kind)
             if take is None:
@@ -167,8 +169,10 @@ class Uptake:
         return (max(start, forgotten), min(end, late)) if moment.late else (max(start, forgotten, late), end)
 
     def _settle(self) -> None:
-        for acts in self._acts.values():
-            acts.settle()
+        if self._waiting:
+            self._waiting = False
+            for acts in self._acts.values():
+                acts.settle()
 
     def _follow(self, event: Event, fed: Fed, takers: dict[str, Takers]) -> None:
         """Follow one event by itself; enter into `takers` who takes the next of its kind and room from now on."""
@@ -190,6 +194,7 @@ class Uptake:
             return
         if room.state == "live" or kind not in _OPENING:
             takers.setdefault(room.id, {})[kind] = take
+        self._waiting = True
         take((self._moment.position, event, self._moment.at) if kind is ev.CommentEvent else event)
 
     def _count(self) -> None:

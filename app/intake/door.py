@@ -36,6 +36,9 @@ from app.store.levels import keep
 
 COMMIT_WITHIN_MS: Final = 10_000
 RETRY_AFTER_S: Final = 1
+NO_CODES: Final[Counter[str]] = Counter()
+FEW: Final = 8
+"""Up to so many events are counted one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +142,11 @@ class Door:
         lanes = sort_into_lanes(body, batch, partial(self._lane, source, wall, named), self._gate)
         routes = await self._router.route(lanes.values(), wall, named)
         answer = await self._send(source, routes, wall, len(body))
-        answer.refused.extend(refused(index, fault) for index, fault in (*batch.faults, *routes.faults))
-        answer.refused.sort(key=lambda each: each.index)
-        duplicates = sum(each.duplicates for each in answer.sessions)
-        codes = Counter(each.code for each in answer.refused)
+        if batch.faults or routes.faults:
+            answer.refused.extend(refused(index, fault) for index, fault in (*batch.faults, *routes.faults))
+            answer.refused.sort(key=lambda each: each.index)
+        duplicates = sum([each.duplicates for each in answer.sessions])
+        codes = Counter(each.code for each in answer.refused) if answer.refused else NO_CODES
         EVENTS_DUPLICATE.add(duplicates)
         for code, times in codes.items():
             EVENTS_REFUSED.add(times, code)
@@ -285,12 +289,15 @@ def _sum(before: Taken | None, sending: _Sending, done: Committed) -> Taken:
 
 
 def _by_room_and_kind(parts: Iterable[Sequence[Event]]) -> dict[tuple[str, str], int]:
-    counts: Counter[tuple[str, type[Event]]] = Counter()
+    counts: dict[tuple[str, type[Event]], int] = {}
     for events in parts:
         rooms = {event.room for event in events}
-        if len(rooms) == 1:  # as is usual; a pair an event costs five times as much
+        if len(events) > FEW and len(rooms) == 1:  # a pair an event costs five times as much
             room = rooms.pop()
-            counts.update({(room, kind): times for kind, times in Counter(map(type, events)).items()})
+            for kind, times in Counter(map(type, events)).items():
+                counts[(room, kind)] = counts.get((room, kind), 0) + times
         else:
-            counts.update((event.room, type(event)) for event in events)
+            for event in events:
+                place = event.room, type(event)
+                counts[place] = counts.get(place, 0) + 1
     return {(room, KIND_NAMES[kind]): times for (room, kind), times in counts.items()}

@@ -143,7 +143,7 @@ class Taking:
         queue = self._ahead.setdefault(session, deque())
         for entry_id, fields in entries:
             slip = TakenSlip(session, fields[b"t"].decode())
-            slip.asker = slip.result = None
+            slip.askers, slip.result = [], None
             slip.size, slip.entry_id, slip.reply = int(fields[b"n"]), entry_id, fields[b"r"].decode()
             queue.append((slip.size, (slip, fields[b"b"])))
             self._ahead_events += slip.size
