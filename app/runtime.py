@@ -43,7 +43,7 @@ from app.domain.facts import (
 from app.domain.frames import Hello
 from app.domain.people import Clearance
 from app.domain.readings import MinuteRow
-from app.errors import ControlRoomError, NotFound
+from app.errors import ControlRoomError, NotFound, Unavailable
 from app.instants import Instant
 from app.intake.catalogue import Catalogue
 from app.intake.desk import Desk
@@ -74,6 +74,7 @@ OVERVIEW_EVERY_S = 1.0
 TELL_BOARDS_EVERY_S = 10.0
 CARDS_EVERY_S = 2.0
 TAIL_WITHIN_S = 1.0
+BUS_WITHIN_S = 3.0
 TURN_WITHIN_S = 30.0
 """A worker that has made no turn for so long is stuck: with nothing to do it makes one every five seconds."""
 TALLY_EVERY_S = 5.0
@@ -97,6 +98,8 @@ class Bus:
     news: News
     start: Callable[[], Coroutine[None, None, None]] | None = None
     close: Callable[[], Coroutine[None, None, None]] | None = None
+    check: Callable[[], Coroutine[None, None, None]] | None = None
+    """Returns when it answers; raises Unavailable."""
 
 
 def memory_bus() -> Bus:
@@ -114,7 +117,10 @@ def redis_bus(url: str) -> Bus:
         await session_log.close()
         await link.close()
 
-    return Bus(session_log, RedisFrameLog(link), RedisOwnership(link), news, news.start, close)
+    async def check() -> None:
+        await link.command("PING")
+
+    return Bus(session_log, RedisFrameLog(link), RedisOwnership(link), news, news.start, close, check)
 
 
 def bus_of(settings: Settings) -> Bus:
@@ -233,6 +239,7 @@ class Runtime:
             sessions=(lambda: self.worker.sessions) if self.owner is not None else None,
             boards=(lambda: len(self._boards)) if "web" in roles else None,
             viewers=self.sockets.kinds if "web" in roles else None,
+            takes_commits=lambda: self.unsaved_since is None,
         )
         if self.owner is not None:
             self.owner.worker.listen(lambda note: self.observed.opened(note.effects.alerts.values(), note.now_ms))
@@ -275,15 +282,25 @@ class Runtime:
         """Since when the store has not taken this process's commits; None while it does."""
         return self.owner.worker.unsaved_since if self.owner is not None else None
 
-    def troubles(self) -> dict[str, str]:
+    async def troubles(self) -> dict[str, str]:
         """Part of this process -> what is wrong with it, for /readyz; empty while all is well."""
-        if self.owner is None:
-            return {}
-        if self.owner.worker.unsaved_since is not None:
-            return {"worker": "unsaved"}
-        turned = self.owner.worker.turned_s
-        late = asyncio.get_running_loop().time() - turned > TURN_WITHIN_S
-        return {"worker": "stuck" if turned else "starting"} if late or not turned else {}
+        troubles = {"process": "draining"} if self.draining else {}
+        if self.owner is not None and (trouble := self._trouble_of(self.owner.worker)):
+            troubles["worker"] = trouble
+        if self.bus.check is not None:
+            try:
+                async with asyncio.timeout(BUS_WITHIN_S):
+                    await self.bus.check()
+            except (Unavailable, TimeoutError):
+                troubles["redis"] = "redis"
+        return troubles
+
+    def _trouble_of(self, worker: Worker) -> str:
+        if worker.unsaved_since is not None:
+            return "unsaved"
+        if not worker.turned_s:
+            return "starting"
+        return "stuck" if asyncio.get_running_loop().time() - worker.turned_s > TURN_WITHIN_S else ""
 
     # Life.
 

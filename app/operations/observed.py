@@ -41,10 +41,12 @@ class Observed:
         sessions: Callable[[], Mapping[str, Live]] | None = None,
         boards: Callable[[], int] | None = None,
         viewers: Callable[[], Iterable[str]] | None = None,
+        takes_commits: Callable[[], bool] = lambda: True,
     ) -> None:
         """What a process of this role does not have is None, and then not told. `viewers`: the kind of each socket."""
         self._store, self._clock = store, clock
         self._sessions, self._boards, self._viewers = sessions, boards, viewers
+        self._takes_commits = takes_commits
         self._known: OrderedDict[str, None] = OrderedDict()
         self._lags: list[float] = [0.0] * LAG_KEPT
         own.BUILD.fill({(build, role, store.dialect): 1.0})
@@ -105,7 +107,7 @@ class Observed:
             own.OUTBOX.forget()
             own.OUTBOX_AGE.forget()
             return
-        own.STORE_UP.set(1)
+        own.STORE_UP.set(self._takes_commits())
         own.OUTBOX.fill({(state,): float(times) for state, times in ({"waiting": 0, "sending": 0} | rows).items()})
         own.OUTBOX_AGE.set(max(0, now - (oldest if oldest is not None else now)) / 1_000)
 

@@ -132,6 +132,7 @@ def sees_session(principal: Principal, session: SessionRef, catalogue: Catalogue
 
 def room_of(room_id: str, principal: Principal, runtime: Runtime) -> Room:
     """Return a room the one who asks may see. Raises NotFound."""
+    about(room=room_id[:64])
     room = runtime.catalogue.room(room_id)
     return visible_room(principal, () if room is None else (room,), room_id)
 

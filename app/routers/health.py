@@ -28,7 +28,7 @@ class Runtime(Shared, Protocol):
 
     @property
     def observed(self) -> Observed: ...
-    def troubles(self) -> dict[str, str]:
+    async def troubles(self) -> dict[str, str]:
         """Part of this process -> what is wrong with it; empty while all is well."""
         ...
 
@@ -71,8 +71,7 @@ def from_this_machine(request: Request) -> bool:
 
 async def _troubles(request: Request) -> dict[str, str]:
     runtime = _runtime(request)
-    troubles = {"process": "draining"} if runtime.draining else {}
-    troubles |= runtime.troubles()
+    troubles = await runtime.troubles()
     try:
         async with asyncio.timeout(STORE_S):
             if await runtime.store.read(revision) != head():

@@ -1,5 +1,6 @@
 """Bring a database to the shape this program needs. Synchronous: for the command line, before a loop runs."""
 
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def configuration(url: str) -> Config:
     return config
 
 
+@cache
 def head() -> str:
     """Return the revision this program needs."""
     revision = ScriptDirectory(str(SCRIPTS)).get_current_head()

@@ -51,8 +51,9 @@ class TestRuntime:
     def __post_init__(self) -> None:
         self.observed = Observed(store=self.store, clock=self.clock, build=self.build)
 
-    def troubles(self) -> dict[str, str]:
-        return {} if self.unsaved_since is None else {"worker": "unsaved"}
+    async def troubles(self) -> dict[str, str]:
+        found = {"process": "draining"} if self.draining else {}
+        return found if self.unsaved_since is None else found | {"worker": "unsaved"}
 
     async def series_tail(self, session: str) -> Sequence[MinuteRow]:
         return self.tail
