@@ -4,7 +4,7 @@ import gzip
 import re
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 import msgspec
@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from app.domain.board import DeviceRow, HealthRow, Message
-from app.domain.deliveries import Standing
+from app.domain.deliveries import DeliveryState, Standing
 from app.domain.frames import Changed
 from app.domain.people import Role
 from scripts import frame_types
@@ -202,6 +202,38 @@ def test_free_text_is_bounded_counted_and_sent(stage: Stage, console: Page) -> N
     field.press("Control+Enter")
     expect(field).to_have_value("")
     assert last_command(stage, console)["body"] == {"text": {"zh-CN": "报一下产地"}, "level": "urgent"}
+
+
+STATES = {
+    "waiting": "待发",
+    "sending": "发送中",
+    "accepted": "已接收 0.8s",
+    "failed": "失败",
+    "unknown": "未知",
+    "expired": "过时未发",
+    "cancelled": "已取消",
+    "drill": "演练，未外发",
+}
+
+
+def test_a_message_to_a_group_says_what_became_of_it_in_the_drawer_and_on_its_alert(
+    stage: Stage, console: Page
+) -> None:
+    message = stage.house.console.board["deliveries"]["m-1"]
+    assert STATES.keys() == set(get_args(DeliveryState))
+    row = console.locator('#group-list [data-key="m-1"]')
+    for state, words in STATES.items():
+        settled = message.planned_ms + 800
+        changed = msgspec.structs.replace(message, state=state, settled_ms=settled, answer="310000 关键词不匹配")
+        stage.change(deliveries=Changed({"m-1": changed}))
+        expect(row.locator(".msg-state")).to_have_text(words)
+        expect(row.locator(".msg-text")).to_have_text(message.text)
+        expect(alert_row(console, "a-warm").locator(".alert-note")).to_contain_text(f"法务群 {words}")
+        answer = row.locator(".msg-answer")
+        if state == "accepted":
+            expect(answer).to_be_hidden()
+        else:
+            expect(answer).to_have_text("310000 关键词不匹配")
 
 
 def test_keys_act_outside_fields_only(stage: Stage, console: Page) -> None:
