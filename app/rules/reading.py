@@ -237,7 +237,7 @@ class _RuleReader:
         return Text(templates)
 
     def _shown_types(self) -> dict[str, ValueType]:
-        """Return what a text may show: numbers and texts of the vocabulary, labels, params, lets, group figures."""
+        """Return what a text may show: the vocabulary, labels, params, lets, group figures."""
         shown: dict[str, ValueType] = dict(self._types)
         shown.update({f"labels.{name}": "text" for name in self._labels})
         shown.update({path: type_of(value) for path, value in self._params.items()})
@@ -246,7 +246,7 @@ class _RuleReader:
             shown["group.count"] = "number"
             members = [path for path, type_ in self._types.items() if path.startswith("i.") and type_ == "number"]
             shown.update({f"group.max.{path[2:]}": "number" for path in members})
-        return {path: type_ for path, type_ in shown.items() if type_ != "truth"}
+        return shown
 
     def _texts_of(self, key: str) -> list[Scalar]:
         nodes = self._fields.items(key, MAX_ENTRIES)

@@ -54,6 +54,11 @@ def _eta(minutes: float, language: str) -> str:
     return soon.format(f"{minutes:.1f}" if minutes < 99.95 else f"{minutes:,.0f}")
 
 
+def _reconnecting(truth: float, language: str) -> str:
+    """Say it where it is so, and nothing where it is not: the bitrate that stands beside it may look healthy."""
+    return {"en": "reconnecting, ", "zh-TW": "正在重連，"}.get(language, "正在重连，") if truth else ""
+
+
 def _hms(instant_ms: float, zone_ms: int) -> str:
     local = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=instant_ms + zone_ms)
     return f"{local:%H:%M:%S}"
@@ -68,8 +73,11 @@ FORMATS: Final[Mapping[str, Callable[[float, str, int], str]]] = {
     "hms": lambda number, _language, zone: _hms(number, zone),
     "units": lambda number, language, _zone: _units(number, language),
     "eta": lambda number, language, _zone: _eta(number, language),
+    "reconnecting": lambda truth, language, _zone: _reconnecting(truth, language),
 }
-"""Format -> text of a number in a language; `hms` takes an instant in ms and the zone's offset from UTC in ms."""
+"""Format -> text of a value in a language; `hms` takes an instant in ms and the zone's offset from UTC in ms."""
+OF_TRUTHS: Final = frozenset({"reconnecting"})
+"""Formats that put a truth into words; without one of them a truth is not shown."""
 
 
 class TextFault(NamedTuple):
@@ -193,9 +201,10 @@ def _hole(inner: str, start: int, paths: Mapping[str, ValueType], faults: list[T
     if form and form not in FORMATS:
         known = " ".join(FORMATS)
         faults.append(TextFault(start + match.start("format"), "text_format", {"text": form, "known": known}))
+    showable = {path: type_ for path, type_ in paths.items() if (type_ == "truth") == (form in OF_TRUTHS)}
     for name, operand in (("left", left), ("right", right)):
         if operand and not operand[0].isdigit():
-            _check_path(operand, start + match.start(name), paths, faults, number=bool(sign or form))
+            _check_path(operand, start + match.start(name), showable, faults, number=bool(sign or form))
     return Hole(_operand(left), sign, _operand(right), form)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.rules.pack import shipped_rules
-from app.rules.text import Template, Text, TextRefused, compile_template
+from app.rules.text import Shown, Template, Text, TextRefused, compile_template
 from app.rules.vocabulary import ValueType
 
 PATHS: dict[str, ValueType] = {"m.a": "number", "m.b": "number", "labels.name": "text", "e.line": "text"}
@@ -35,6 +35,13 @@ def shown(source: str, language: str = "zh-CN", zone_ms: int = 0, **values: floa
 def test_each_format_has_its_words_in_each_language(form: str, number: float, zh: str, tw: str, en: str) -> None:
     source = f"{{{{ m.a | {form} }}}}"
     assert [shown(source, language, m_a=number) for language in ("zh-CN", "zh-TW", "en")] == [zh, tw, en]
+
+
+def test_a_truth_is_shown_by_its_own_format_only() -> None:
+    paths: dict[str, ValueType] = {"i.reconnecting": "truth", "i.fps": "number"}
+    for source in ("{{i.reconnecting}}", "{{i.reconnecting|int}}", "{{i.fps|reconnecting}}"):
+        with pytest.raises(TextRefused, match="name_unknown"):
+            compile_template(source, paths)
 
 
 def test_an_instant_is_shown_in_the_zone_of_the_room() -> None:
@@ -101,8 +108,19 @@ def test_a_forecast_is_worded_as_the_group_should_read_it() -> None:
 
 def test_a_silent_line_is_told_as_silence_and_not_as_its_last_bitrate() -> None:
     rule = shipped_rules().rule("stream-fault")
-    values = {"i.bitrate_kbps": 4000.0, "i.target_kbps": 4000.0}
+    values: dict[str, Shown] = {"i.bitrate_kbps": 4000.0, "i.target_kbps": 4000.0, "i.reconnecting": False}
     assert rule.render(values, labels={"line": "主线"}).title["zh-CN"] == "主线 码率 4,000 kbps，目标 4,000"
     assert (
         rule.render(values, labels={"line": "主线"}, silent=True).title["zh-CN"] == "主线 推流中断：5 秒没有编码器数据"
     )
+
+
+def test_a_line_that_reconnects_says_so_beside_a_bitrate_that_looks_healthy() -> None:
+    rule = shipped_rules().rule("stream-fault")
+    values: dict[str, Shown] = {"i.bitrate_kbps": 856.0, "i.target_kbps": 800.0, "i.reconnecting": True}
+    title = rule.render(values, labels={"line": "main"}).title
+    assert title == {
+        "zh-CN": "main 正在重连，码率 856 kbps，目标 800",
+        "zh-TW": "main 正在重連，位元率 856 kbps，目標 800",
+        "en": "main: reconnecting, 856 kbps, target 800",
+    }
