@@ -1,6 +1,7 @@
 """Promises: every command, file and answer in docs/ is true; the pages name every kind, field, code and setting."""
 
 import asyncio
+import base64
 import json
 import os
 import re
@@ -13,14 +14,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
 from app.cli import COMMANDS
+from app.delivery.event import EVENT_BYTES, VERSION, Story, Type, event_of
+from app.delivery.robots import Message, Robot
+from app.delivery.webhook import Webhook
+from app.domain.alerts import Evidence
 from app.domain.events import KINDS
 from app.intake.batch import PAYLOADS, read_batch
 from app.intake.gate import Gate
@@ -34,9 +40,12 @@ from app.rules.reading import _EVIDENCE_KEYS, _LEVEL_KEYS, _POLICIES, _RULE_KEYS
 from app.rules.text import FORMATS
 from app.rules.vocabulary import VOCABULARY
 from app.settings import Keep, Limits, Settings
+from app.workspace.file import read_workspace
 from bench.__main__ import names
 from tests.cli.place import ROOT, Place, serving
 from tests.delivery.chat import SECRET, Chat, running_chat
+from tests.delivery.receiver import HOOK
+from tests.store import samples
 
 DOCS = ROOT / "docs"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -66,7 +75,8 @@ def blocks(name: str) -> list[Block]:
 
 def test_blocks_are_of_kinds_that_are_tried() -> None:
     known = {
-        "connect": {"sh", "yaml", "json", "ini"},
+        "connect": {"sh", "yaml", "json", "ini", "python"},
+        "webhook": {"json"},
         "events": {"json"},
         "rules": {"yaml", "sh"},
         "operations": {"sh", "text", "yaml"},
@@ -234,6 +244,57 @@ def wait_for(look: Callable[[Walk], bool], walk: Walk) -> None:
     while not look(walk):
         assert time.monotonic() < until, f"not on screen after {walk.outputs[-1]}: {walk.board()}"
         time.sleep(0.2)
+
+
+# connect.md and webhook.md: a program that is told.
+
+
+def test_the_receiver_on_the_page_knows_ours_from_others() -> None:
+    (receiver,) = [block.text for block in blocks("connect") if block.kind == "python"]
+    defined: dict[str, Any] = {}
+    exec(compile(receiver, "connect.md", "exec"), defined)
+    secrets = ["whsec_" + base64.b64encode(bytes([n]) * 32).decode() for n in range(3)]
+    message = Message("题", "文", "1", "zh-CN", id="evt-1", event='{"语": 1}'.encode())
+    robot = Robot("r", "https://tickets.example.com/in", secrets[0], further=(secrets[1],))
+
+    def heard(known: list[str], *, late_s: int = 0, as_id: str = "evt-1") -> bool:
+        post = Webhook().post(message, robot, round((time.time() - late_s) * 1_000))
+        return bool(defined["is_ours"](known, {**post.headers, "webhook-id": as_id}, post.body))
+
+    assert [heard([secrets[0]]), heard([secrets[1]]), heard([secrets[2], secrets[0]])] == [True, True, True]
+    assert not heard([secrets[2]])
+    assert not heard([secrets[0]], late_s=302)
+    assert not heard([secrets[0]], as_id="evt-2")
+    post = Webhook().post(message, robot, round(time.time() * 1_000))
+    assert not defined["is_ours"](secrets, post.headers, post.body + b" ")
+
+
+def test_the_channel_on_the_page_is_one_that_the_file_takes() -> None:
+    (workspace,) = [block.text for block in blocks("connect") if block.kind == "yaml"]
+    channel, route = re.findall(r"`(tickets: \{.*?\}|\{name: tickets.*?)`", page("connect"))
+    whole = workspace.replace("routes:\n", f"  {channel}\nroutes:\n  - {route}\n")
+    read = read_workspace(whole, "shop.yaml")
+    assert [(each.name, each.kind) for each in read.channels] == [("ops", "dingtalk"), ("tickets", "webhook")]
+    assert [each.name for each in read.routes] == ["tickets", "all"]
+
+
+def shape(value: Any, path: str = "") -> set[str]:
+    """Return the path of every field."""
+    if isinstance(value, dict):
+        return {f"{path}.{key}" for key in value}.union(*(shape(each, f"{path}.{key}") for key, each in value.items()))
+    return shape(value[0], f"{path}[]") if isinstance(value, list) and value else set()
+
+
+def test_the_event_on_the_page_has_the_fields_that_are_sent() -> None:
+    (example,) = [json.loads(block.text) for block in blocks("webhook")]
+    alert = replace(samples.alert("s"), evidence=(Evidence("reading", 1, name="sellable@sku:T-1", value=0.0),))
+    story = Story(samples.plan(), alert, True)
+    sent = json.loads(event_of(samples.delivery(alert, "s"), story, HOOK, "https://control.example.com"))
+    assert shape(example) == shape(sent)
+    assert example["version"] == sent["version"] == VERSION
+    text = page("webhook")
+    assert [name for name in get_args(Type) if f"`{name}`" not in text] == []
+    assert f"at most {EVENT_BYTES // 1024} KiB" in text
 
 
 # events.md: every record on it is taken, and every kind, field and code is on it.

@@ -9,7 +9,6 @@ from tests.delivery.chat import Chat, running_chat
 from tests.delivery.outbox import Outbox
 from tests.store.conftest import (  # noqa: F401  fixtures: pytest finds them by their names here
     database_url,
-    migrated_file,
     migrated_postgres,
     sqlite_store,
     sqlite_url,
