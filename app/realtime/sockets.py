@@ -84,13 +84,17 @@ class Sockets:
             held.socket.close(CLOSE_SIGNED_OUT, "revoked")
 
     async def run(self) -> None:
-        """Look again at whoever is due, one after the other, until cancelled."""
+        """Look again at whoever is due, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = monotonic()
-            self._lately = {handle: at for handle, at in self._lately.items() if now - at < LATELY_S}
-            for held in [each for each in self._open if each.recheck_at <= now]:
-                held.recheck_at = now + RECHECK_S
+            await self.recheck(monotonic())
+
+    async def recheck(self, now: float) -> None:
+        """Look again at those who are due by now, one after the other."""
+        self._lately = {handle: at for handle, at in self._lately.items() if now - at < LATELY_S}
+        for held in [each for each in self._open if each.recheck_at <= now]:
+            held.recheck_at = now + RECHECK_S
+            if held in self._open:
                 await self._recheck(held)
 
     async def _recheck(self, held: Held) -> None:

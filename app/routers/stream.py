@@ -219,7 +219,7 @@ async def _follow(
     await _accept(socket)
     detach: Callable[[], DirectSocket | None] | None = socket.scope["extensions"].get(EXTENSION)
     direct = detach() if detach is not None else None
-    outlet = direct if direct is not None else PlainSocket(_Channel(socket))
+    outlet = direct if direct is not None else PlainSocket(Channel(socket))
     # No await from here on: a revocation or a lost connection falls neither before nor between these lines.
     seat = runtime.viewers.join(outlet, subject, resume)
     held = runtime.sockets.hold(visitor.principal, outlet, _again(socket, runtime), visitor.looked_at)
@@ -248,7 +248,7 @@ def _again(socket: WebSocket, runtime: Runtime) -> Again:
     )
 
 
-class _Channel:
+class Channel:
     """A WebSocket of the framework, for the plain outlet."""
 
     def __init__(self, socket: WebSocket) -> None:
