@@ -26,7 +26,7 @@ async def test_a_role_that_needs_redis_is_refused_before_anything_is_made(tmp_pa
     server = Server(tmp_path / "data", role="web")
     assert await server.ended() == 1
     (line,) = server.complained.splitlines()
-    assert line.startswith("cueroom: --role web needs the Redis mode")
+    assert line.startswith("cueroom: --role web needs CUEROOM_REDIS_URL")
     assert list((tmp_path / "data").iterdir()) == []
 
 
