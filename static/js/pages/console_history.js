@@ -40,6 +40,8 @@ export class HistoryPart {
   /** @type {Map<string, Prompt>} */ #prompts = new Map()
   /** @type {Map<string, number | null>} SKU -> where its older minutes begin, null when all are here */ #goods = new Map()
   /** @type {number | null} where older minutes of the session begin; null when all are here */ #before = null
+  /** Whether the newest page is here: until then nothing that is not known is missing. */
+  #loaded = false
   /** @type {Set<string>} */ #loading = new Set()
   /** @type {readonly Trend[]} */ #trends = []
   #clock = UNSET
@@ -81,7 +83,8 @@ export class HistoryPart {
     this.#prompts.clear()
     this.#goods.clear()
     this.#before = null
-    this.load()
+    this.#loaded = false
+    if (!this.#room.preparing) this.load()
   }
 
   /** The newest values go into the past with every frame, so that a hidden tab has no holes. */
@@ -89,7 +92,10 @@ export class HistoryPart {
     const room = this.#room
     const { clock } = room.feed
     const at = clock.now_ms
-    if (jumped(this.#clock, clock) && !room.preparing) this.#loadSoon()
+    if (jumped(this.#clock, clock) && !room.preparing) {
+      if (this.#loaded) this.#loadSoon()
+      else this.load()
+    }
     this.#clock = clock
     if (at === 0 || !room.session || room.preparing) return
     for (const [key, reading] of room.topic('readings')) room.history.put(key, at, reading.state === 'ok' || reading.state === 'estimated' ? reading.value : null)
@@ -109,7 +115,7 @@ export class HistoryPart {
   load () {
     const { session } = this.#room
     if (!session) return
-    this.#series(METRICS.map((metric) => `metric=${metric}`).join('&'), (before) => { this.#before = before })
+    this.#series(METRICS.map((metric) => `metric=${metric}`).join('&'), (before) => { this.#before = before; this.#loaded = true })
     for (const sku of this.#goods.keys()) this.#loadGoods(sku)
     this.#loadMarks(session)
   }
@@ -201,7 +207,7 @@ export class HistoryPart {
     const { chosen } = this.#room
     const mark = chosen && [...marks.alerts, ...marks.prompts].find((one) => one.chosen.kind === chosen.kind && one.chosen.id === chosen.id)
     const shared = {
-      nowMs: now.head?.ended_ms ?? now.nowMs, loadedFrom: this.#before ?? 0, gaps: gaps(now), marks: begins,
+      nowMs: now.head?.ended_ms ?? now.nowMs, loadedFrom: this.#loaded ? this.#before ?? 0 : now.nowMs, gaps: gaps(now), marks: begins,
       chosen: mark ? { from: mark.at, to: mark.to } : null, unknownText: t('state.unknown')
     }
     for (const trend of this.#trends) {

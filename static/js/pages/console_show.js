@@ -66,7 +66,7 @@ function drawSession (room, now) {
   put(find(document, '#cue-sum'), over ? summaryWords(head.summary ?? {}, head.currency) : '')
   show(find(document, '#cue-start'), !head || head.kind === 'live')
   room.shell.useZone(now.zone)
-  room.shell.ownClock = head !== undefined && head.kind !== 'live'
+  room.shell.ownClock = head !== undefined && head.kind !== 'live' && !room.preparing
 }
 
 /** @param {Room} room @param {Moment} now */
