@@ -7,7 +7,7 @@ one process with all of them the bus is memory; else Redis carries it, and every
 import asyncio
 import gc
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -142,6 +142,11 @@ class _Frames:
 
     async def publish(self, board: str, frame: Stored) -> None:
         await self.of(board).publish(board, frame)
+
+    async def publish_all(self, frames: Sequence[tuple[str, Stored]]) -> Collection[str]:
+        own = [one for one in frames if self.of(one[0]) is self._overview]
+        others = [one for one in frames if self.of(one[0]) is self._sessions]
+        return {*await self._overview.publish_all(own), *await self._sessions.publish_all(others)}
 
     async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
         return await self.of(board).since(board, epoch, seq)

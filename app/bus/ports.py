@@ -116,6 +116,11 @@ class FrameLog(Protocol):
         """Raises FenceLost when a higher epoch has been published for this board."""
         ...
 
+    async def publish_all(self, frames: Sequence[tuple[str, Stored]]) -> Collection[str]:
+        """Publish the deltas of many boards, those of one board in their order; return the boards for which a higher
+        epoch has been published, of which nothing was. Raises Unavailable; some may have been published then."""
+        ...
+
     async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
         """The deltas after (epoch, seq), oldest first; None when not all are held, or the epoch is another."""
         ...
@@ -160,6 +165,10 @@ class Ownership(Protocol):
         ...
 
     async def release(self, name: str, fence: Fence) -> None: ...
+
+    async def release_all(self, held: Mapping[str, Fence]) -> None:
+        """Give up those that are still held under these fences."""
+        ...
 
 
 class News(Protocol):

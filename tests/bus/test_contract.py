@@ -319,6 +319,29 @@ async def test_a_higher_epoch_shuts_out_a_lower_one(frame_log: FrameLog) -> None
     assert await frame_log.since("board", 6, 1) == [delta(2, 6)]
 
 
+async def test_the_deltas_of_many_boards_are_published_at_once_and_those_of_a_replaced_owner_are_named(
+    frame_log: FrameLog,
+) -> None:
+    names = [f"b{n}" for n in range(300)]
+    for name in names:
+        await frame_log.put_snapshot(name, 5, 0, [b"s"])
+    await frame_log.put_snapshot("b7", 6, 0, [b"newer"])
+    told = [(name, delta(seq)) for seq in (1, 2) for name in names]
+    assert set(await frame_log.publish_all(told)) == {"b7"}
+    assert set(await frame_log.publish_all([("b8", delta(2)), ("b8", delta(3)), ("b7", delta(1, 6))])) == set()
+    assert await frame_log.since("b0", 5, 0) == [delta(1), delta(2)]
+    assert await frame_log.since("b299", 5, 0) == [delta(1), delta(2)]
+    assert await frame_log.since("b8", 5, 0) == [delta(1), delta(2), delta(3)]
+    assert await frame_log.since("b7", 6, 0) == [delta(1, 6)]
+    assert not await frame_log.publish_all([])
+
+
+async def test_frames_at_their_limit_are_published_together_all_the_same(frame_log: FrameLog) -> None:
+    large = Stored(5, 1, b"x" * 16_384)
+    assert not await frame_log.publish_all([(f"b{n}", large) for n in range(100)])
+    assert [await frame_log.since(f"b{n}", 5, 0) for n in (0, 31, 32, 99)] == [[large]] * 4
+
+
 async def test_a_delta_told_twice_is_kept_once(frame_log: FrameLog) -> None:
     await frame_log.put_snapshot("board", 5, 0, [b"s"])
     await publish(frame_log, 1, 2, 1, 2, 3)
@@ -459,6 +482,18 @@ async def test_of_many_names_those_are_taken_that_nobody_holds(ownership: Memory
     assert fences == sorted(set(fences)), "each a fence of its own, growing"
     assert await ownership.acquire_all(names, SOON_MS) == {}
     assert await ownership.acquire_all([], SOON_MS) == {}
+
+
+async def test_many_leases_are_given_up_at_once_but_none_that_another_holds(
+    ownership: MemoryOwnership | RedisOwnership,
+) -> None:
+    held = await ownership.acquire_all(["s1", "s2", "s3"], 5_000)
+    old = dict(held)
+    await ownership.release("s2", held["s2"])
+    assert await ownership.acquire("s2", 5_000)
+    await ownership.release_all(old)
+    await ownership.release_all({})
+    assert sorted(await ownership.free(["s1", "s2", "s3"])) == ["s1", "s3"]
 
 
 async def test_of_many_leases_those_that_were_lost_are_named(ownership: MemoryOwnership | RedisOwnership) -> None:

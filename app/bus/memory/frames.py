@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from app.bus.ports import Kept, Stored
@@ -86,6 +86,15 @@ class MemoryFrameLog:
         for waiter in ring.waiters:
             if not waiter.done():
                 waiter.set_result(None)
+
+    async def publish_all(self, frames: Sequence[tuple[str, Stored]]) -> Collection[str]:
+        lost = set()
+        for board, frame in frames:
+            try:
+                await self.publish(board, frame)
+            except FenceLost:
+                lost.add(board)
+        return lost
 
     async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
         ring = self._rings.get(board)

@@ -47,3 +47,7 @@ class MemoryOwnership:
     async def release(self, name: str, fence: Fence) -> None:
         if name in self._leases and self._leases[name][0] == fence:
             del self._leases[name]
+
+    async def release_all(self, held: Mapping[str, Fence]) -> None:
+        for name, fence in held.items():
+            await self.release(name, fence)

@@ -1,6 +1,6 @@
 """The frame log over Redis: a stream of deltas a board, with ids (epoch, seq + 1), and a hash with its snapshot."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,37 +12,49 @@ from app.errors import FenceLost
 
 RING_FRAMES: Final = 1_024
 KEPT_MS: Final = 24 * 3_600_000
+GROUP_FRAMES: Final = 250
+GROUP_BYTES: Final = 512 * 1024
+"""Most deltas, and most of their bytes, that one script publishes: it keeps everybody else waiting for a few
+milliseconds at most."""
 
-_ENTER: Final = """
+PUBLISH: Final = """
+local lost = {}
+for i, delta in ipairs(cmsgpack.unpack(ARGV[3])) do
+  local board, frames, epoch, seq = KEYS[delta[1]], KEYS[delta[1] + 1], delta[2], delta[3]
+  local held = redis.call('HMGET', board, 'epoch', 'seq')
+  local newest, before = tonumber(held[1] or '-1'), tonumber(held[2] or '-1')
+  if epoch < newest then
+    lost[#lost + 1] = i - 1
+    lost[#lost + 1] = newest
+  elseif epoch > newest or seq > before then
+    if epoch > newest then
+      redis.call('DEL', board, frames)
+    elseif seq ~= before + 1 then
+      redis.call('DEL', frames)
+    end
+    redis.call('XADD', frames, 'MAXLEN', tonumber(ARGV[1]), epoch .. '-' .. (seq + 1), 'f', ARGV[i + 3])
+    redis.call('HSET', board, 'epoch', epoch, 'seq', seq)
+    redis.call('PEXPIRE', board, ARGV[2])
+    redis.call('PEXPIRE', frames, ARGV[2])
+  end
+end
+return lost
+"""
+"""A delta is: number of its board's first key, epoch, seq; all of them come as one MessagePack, then their bytes.
+Answers, by turns, which delta came too late and the epoch that shuts it out."""
+SNAPSHOT: Final = """
 local newest, epoch, seq = tonumber(redis.call('HGET', KEYS[1], 'epoch') or '-1'), tonumber(ARGV[1]), tonumber(ARGV[2])
 if epoch < newest then return newest end
 local before = tonumber(redis.call('HGET', KEYS[1], 'seq') or '-1')
 if epoch > newest then
   redis.call('DEL', KEYS[1], KEYS[2])
-  before = -1
+elseif seq ~= before then
+  redis.call('DEL', KEYS[2])
 end
-"""
-PUBLISH: Final = (
-    _ENTER
-    + """
-if epoch == newest and seq <= before then return -1 end
-if seq ~= before + 1 then redis.call('DEL', KEYS[2]) end
-redis.call('XADD', KEYS[2], 'MAXLEN', tonumber(ARGV[4]), epoch .. '-' .. (seq + 1), 'f', ARGV[3])
-redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', seq)
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
-return -1
-"""
-)
-SNAPSHOT: Final = (
-    _ENTER
-    + """
-if seq ~= before then redis.call('DEL', KEYS[2]) end
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', seq, 'at', seq, 'snapshot', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
 return -1
 """
-)
 NEWEST: Final = """
 local board = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'at', 'snapshot')
 if not board[4] then return false end
@@ -73,11 +85,28 @@ class RedisFrameLog:
 
     async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None:
         body = msgspec.msgpack.encode(list(parts))
-        self._enter(board, await self._link.run(self._snapshot, self._keys(board), [epoch, seq, body, KEPT_MS]))
+        newest = await self._link.run(self._snapshot, self._keys(board), [epoch, seq, body, KEPT_MS])
+        if newest >= 0:
+            raise _shut_out(board, newest)
 
     async def publish(self, board: str, frame: Stored) -> None:
-        args: list[str | int | bytes] = [frame.epoch, frame.seq, frame.data, self._frames, KEPT_MS]
-        self._enter(board, await self._link.run(self._publish, self._keys(board), args))
+        if lost := await self._published([(board, frame)]):
+            raise _shut_out(board, lost[board])
+
+    async def publish_all(self, frames: Sequence[tuple[str, Stored]]) -> Collection[str]:
+        lost: dict[str, int] = {}
+        for group in _groups(frames):
+            lost.update(await self._published(group))
+        return lost.keys()
+
+    async def _published(self, frames: Sequence[tuple[str, Stored]]) -> dict[str, int]:
+        """Return board -> the epoch that shuts it out."""
+        places = {board: 2 * n + 1 for n, board in enumerate(dict.fromkeys(board for board, _ in frames))}
+        keys = [key for board in places for key in self._keys(board)]
+        deltas = msgspec.msgpack.encode([(places[board], frame.epoch, frame.seq) for board, frame in frames])
+        args: list[str | int | bytes] = [self._frames, KEPT_MS, deltas, *(frame.data for _, frame in frames)]
+        lost = await self._link.run(self._publish, keys, args)
+        return {frames[n][0]: newest for n, newest in zip(lost[::2], lost[1::2], strict=True)}
 
     async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
         found = await self._link.run(self._since, self._keys(board), [epoch, seq])
@@ -105,10 +134,21 @@ class RedisFrameLog:
     def _keys(self, board: str) -> list[str]:
         return [self._link.name("board", board), self._link.name("frames", board)]
 
-    @staticmethod
-    def _enter(board: str, newest: int) -> None:
-        if newest >= 0:
-            raise FenceLost("a newer owner publishes this board", board=board, epoch=newest)
+
+def _shut_out(board: str, newest: int) -> FenceLost:
+    return FenceLost("a newer owner publishes this board", board=board, epoch=newest)
+
+
+def _groups(frames: Sequence[tuple[str, Stored]]) -> Iterator[Sequence[tuple[str, Stored]]]:
+    """Cut what is to be published into what one script is given."""
+    first = size = 0
+    for n, (_, frame) in enumerate(frames):
+        size += len(frame.data)
+        if n > first and (n - first >= GROUP_FRAMES or size > GROUP_BYTES):
+            yield frames[first:n]
+            first, size = n, len(frame.data)
+    if first < len(frames):
+        yield frames[first:]
 
 
 def _frames(entries: Any) -> list[Stored]:

@@ -41,8 +41,9 @@ end
 return free
 """
 RELEASE: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
+for i, lease in ipairs(KEYS) do
+  if redis.call('GET', lease) == ARGV[i] then redis.call('DEL', lease) end
+end
 """
 
 
@@ -87,7 +88,11 @@ class RedisOwnership:
         return [names[n] for n in lost]
 
     async def release(self, name: str, fence: Fence) -> None:
-        await self._link.run(self._release, [self._key(name)], [fence])
+        await self.release_all({name: fence})
+
+    async def release_all(self, held: Mapping[str, Fence]) -> None:
+        if held:
+            await self._link.run(self._release, [*map(self._key, held)], [*held.values()])
 
     def _key(self, name: str) -> str:
         return self._link.name("lease", name)
