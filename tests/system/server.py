@@ -124,7 +124,7 @@ class Server:
 
     async def ended(self) -> int:
         """Return its exit code once it has ended."""
-        await until(lambda: self.process.poll() is not None, "it ended")
+        await until(lambda: self.process.poll() is not None, "it ended", within_s=90)
         return self.process.returncode
 
     async def stop(self) -> int:
