@@ -29,7 +29,7 @@ FILES = {
     "package/dist/uPlot.min.css": "uplot.css",
     "package/LICENSE": "uplot.LICENSE",
 }
-STAMP = FOLDER / "uplot.version"
+STAMP = "uplot.version"
 REGISTRY = ""
 MOST_BYTES = 4_000_000
 TIMEOUT_S = 15
@@ -46,11 +46,10 @@ def locked() -> tuple[str, str]:
     return entry["version"], entry["integrity"]
 
 
-def is_there() -> bool:
+def is_there(folder: Path = FOLDER, integrity: str = "") -> bool:
     """Tell whether the folder holds what the lock says."""
-    _, integrity = locked()
-    files = all((FOLDER / name).is_file() for name in FILES.values())
-    return files and STAMP.is_file() and STAMP.read_text(encoding="utf-8") == integrity
+    files = all((folder / name).is_file() for name in (*FILES.values(), STAMP))
+    return files and (folder / STAMP).read_text(encoding="utf-8") == (integrity or locked()[1])
 
 
 def bring() -> None:
@@ -86,20 +85,20 @@ def read_over_https(version: str) -> bytes:
     return body
 
 
-def unpack(archive: bytes, integrity: str) -> None:
+def unpack(archive: bytes, integrity: str, folder: Path = FOLDER) -> None:
     """Write the files that pages load, after the archive was found to be the locked one; raises NotFetched."""
     algorithm, _, wanted = integrity.partition("-")
     if algorithm != "sha512" or base64.b64encode(hashlib.sha512(archive).digest()).decode() != wanted:
         raise NotFetched("what came is not what package-lock.json locks")
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    STAMP.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STAMP).unlink(missing_ok=True)
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as packed:
         for member, name in FILES.items():
             source = packed.extractfile(member)
             if source is None:
                 raise NotFetched(f"the archive has no {member}")
-            (FOLDER / name).write_bytes(source.read())
-    STAMP.write_text(integrity, encoding="utf-8")
+            (folder / name).write_bytes(source.read())
+    (folder / STAMP).write_text(integrity, encoding="utf-8")
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from app.domain.commands import AckAlert, MoveRundown, UnackAlert
 from app.domain.people import Clearance
-from app.domain.plan import ChannelPlan, MutePlan, RoutePlan, SendStep
+from app.domain.plan import ChannelPlan, MutePlan, RoutePlan, SendStep, StreamLine
 from app.engine.notify import deliveries
 from app.rules.rule import RuleSet
 from tests.engine.script import PLAN, TWO_ROOMS, Script
@@ -98,6 +98,17 @@ def test_an_encoder_that_has_spoken_and_falls_silent_is_a_fault_after_five_secon
     script.wait(67)
     alert = script.alert("stream-fault")
     assert (alert.severity, alert.opened_ms, alert.labels["line"]) == ("P1", script.at(67), "main")
+
+
+def test_an_alert_says_what_it_measures_and_the_board_where_the_rules_draw_their_lines() -> None:
+    plan = replace(PLAN, rooms=(replace(PLAN.rooms[0], lines=(StreamLine("main", 4_000.0, {"zh-CN": "主线路"}),)),))
+    script = Script(plan)
+    assert fault(script, 1).metrics == ("bitrate_kbps", "reconnecting", "target_kbps")
+    assert script.topic("lines")["main"].title == {"zh-CN": "主线路"}
+    lines = {(row.metric, row.scope): (row.below, row.value, row.of) for row in script.topic("limits").values()}
+    assert lines["bitrate_kbps", "line"] == (True, 0.6, "target_kbps")
+    assert lines["interaction_rate_5m", "session"] == (True, 0.05, "")
+    assert script.topic("limits", "tablet") == {}
 
 
 def test_low_bitrate_must_last_ten_seconds_and_health_ten_more() -> None:
