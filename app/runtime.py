@@ -398,6 +398,7 @@ class Runtime:
     def _missed(self) -> None:
         """Others may have told what was not heard: read it again."""
         self._overview_whole = True
+        self.sockets.doubt()
         self._soon(self._reload())
         for view in list(self._boards):
             self._want(view)

@@ -83,6 +83,11 @@ class Sockets:
         for held in [each for each in self._open if handle in each.principal.handles]:
             held.socket.close(CLOSE_SIGNED_OUT, "revoked")
 
+    def doubt(self) -> None:
+        """Revocations of other processes may have been missed: everybody is looked at again with the next sweep."""
+        for held in self._open:
+            held.recheck_at = monotonic()
+
     async def run(self) -> None:
         """Look again at whoever is due, until cancelled."""
         while True:
