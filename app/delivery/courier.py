@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
@@ -85,6 +86,9 @@ class Courier:
             timeout=httpx2.Timeout(patience_s, connect=CONNECT_S),
             limits=httpx2.Limits(max_connections=64, max_keepalive_connections=0),
             verify=True if trust is None else trust,
+            cookies=CookieJar(
+                DefaultCookiePolicy(allowed_domains=[])
+            ),  # addresses are shared: none is kept for the next
             follow_redirects=False,
             trust_env=False,
         )

@@ -56,11 +56,12 @@ class Reach:
 
     def of_these(self, url: httpx2.URL, addresses: Iterable[str]) -> list[str]:
         """Return the addresses of a host that may be connected to, in order. Raises OutOfReach when there is none."""
-        allowed = [address for address in addresses if self._takes(url.host, address)]
+        host = url.raw_host.decode()
+        allowed = [address for address in addresses if self._takes(host, address)]
         if not allowed:
             raise OutOfReach("private_address")
         if url.scheme != "https":
-            allowed = [address for address in allowed if self._takes_plain(url.host, address)]
+            allowed = [address for address in allowed if self._takes_plain(host, address)]
         if not allowed:
             raise OutOfReach("not_https")
         return allowed

@@ -52,6 +52,7 @@ class Received:
     body: dict[str, Any]
     size: int
     signed: bool
+    head: str = ""
 
     @property
     def text(self) -> str:
@@ -93,7 +94,7 @@ class Chat:
     def _read(self, head: str, body: bytes) -> Received:
         target = head.split(" ", 2)[1]
         query = dict(pair.split("=", 1) for pair in target.partition("?")[2].split("&"))
-        return Received(query, json.loads(body), len(body), signature_fits(query))
+        return Received(query, json.loads(body), len(body), signature_fits(query), head)
 
     async def _answer(self, answer: Answer, writer: asyncio.StreamWriter) -> None:
         if answer.how == "hang":

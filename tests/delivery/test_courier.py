@@ -104,6 +104,14 @@ async def test_proxies_of_the_environment_are_not_used(
     assert (await outbox.row(row)).state == "accepted"
 
 
+async def test_a_cookie_is_not_kept(chat: Chat) -> None:
+    chat.script.append(Answer(headers=("Set-Cookie: who=us; Path=/",)))
+    async with Courier(reach=HOME) as courier:
+        for _ in range(2):
+            await courier.carry(Post(f"{chat.url}&timestamp=1", None, b"{}"))
+    assert ["cookie:" in one.head.lower() for one in chat.received] == [False, False]
+
+
 async def test_a_private_address_stops_the_channel_in_words(outbox: Outbox, chat: Chat) -> None:
     (row,) = await outbox.plan()
     await pump_out(outbox.pump(reach=Reach()))
