@@ -70,6 +70,7 @@ export class Shell {
     find(document, '#sound').addEventListener('click', () => this.#sound.test())
     find(document, '#link').addEventListener('click', () => this.#showLinkDialog())
     find(document, '#link-retry').addEventListener('click', () => this.feed?.open())
+    addEventListener('online', () => { if (this.feed && !this.feed.link.open) this.feed.open() }) // no need to wait for the next try
     find(document, '#link-copy').addEventListener('click', () => this.#copyFacts())
     find(document, '#strip-ack').addEventListener('click', () => this.onAck())
     find(document, '#strip-fix').addEventListener('click', () => this.onFix())

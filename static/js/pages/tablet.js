@@ -357,6 +357,7 @@ document.addEventListener('visibilitychange', () => {
   later()
 })
 window.addEventListener('pagehide', keep)
+window.addEventListener('online', () => { if (!feed.link.open) feed.open() }) // no need to wait for the next try
 find(settings, '#full-row').hidden = !document.fullscreenEnabled
 // A swipe back must not take the card away: the guard is put back each time it is used up.
 history.pushState(null, '')
