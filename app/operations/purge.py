@@ -147,10 +147,10 @@ class Purger:
             return {}
         old = [each.session_no for each in ended if each.ended_wall_ms < before]
         numbers = await self._store.read(partial(rows.sessions_with_orders, session_nos=old))
-        which = rows.old_orders(numbers)
         if dry:
-            return {"orders": await self._store.read(partial(rows.count_rows, table=tables.orders, which=which))}
-        return {"orders": await self._sliced("orders", partial(rows.remove, table=tables.orders, which=which))}
+            return {"orders": await self._store.read(partial(rows.count_orders, session_nos=numbers))}
+        cuts = [partial(rows.remove_of_session, table=tables.orders, session_no=number) for number in numbers]
+        return {"orders": sum([await self._sliced("orders", cut) for cut in cuts])}
 
     async def _deliveries(self, *, dry: bool) -> Removed:
         before = self._before(self._keep.deliveries_days)

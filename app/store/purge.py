@@ -5,14 +5,14 @@ nothing is written after the mark. What stays of it are its row with the totals,
 fact that messages were sent. Freed pages are overwritten on SQLite, so that the file does not keep what was removed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, select, update
 
 from app.domain.alerts import Alert, Evidence
 from app.domain.events import CommentEvent, Event
@@ -111,30 +111,42 @@ def count_of_session(conn: Connection, session_no: int) -> dict[str, int]:
 
 def remove_of_session(conn: Connection, table: Table, session_no: int) -> Slice:
     """Remove a slice of a session's rows."""
-    return remove(conn, table, table.c.session_no == session_no)
+    own = table.c.session_no == session_no
+    first, *rest = table.primary_key
+    if first.name != "session_no":
+        return remove(conn, table, own)
+    (key,) = rest
+    return _in_slices(conn, table, lambda step: _remove_up_to(conn, table, own, key, step))
+
+
+def _remove_up_to(conn: Connection, table: Table, own: ColumnElement[bool], key: ColumnElement[Any], step: int) -> int:
+    """Remove the first `step` rows by a range of their key, which is one walk through the tree and no search a row."""
+    last = conn.scalar(select(key).where(own).order_by(key).offset(step - 1).limit(1))
+    gone = delete(table).where(own) if last is None else delete(table).where(own, key <= last)
+    return conn.execute(gone).rowcount
 
 
 def remove(conn: Connection, table: Table, which: ColumnElement[bool]) -> Slice:
-    """Remove rows until the time of a slice is used up."""
+    """Remove a slice of rows, of a table whose rows are found by the first column of its key."""
+    key = next(iter(table.primary_key))
+
+    def some(step: int) -> int:
+        return conn.execute(delete(table).where(key.in_(select(key).where(which).limit(step)))).rowcount
+
+    return _in_slices(conn, table, some)
+
+
+def _in_slices(conn: Connection, table: Table, some: Callable[[int], int]) -> Slice:
+    """Remove some rows again and again until the time is used up. `some`: removes about so many, returns how many."""
     _overwrite(conn)
     began, rows, step = perf_counter(), 0, _STEP.get(table.name, _ROWS)
-    keys = list(table.primary_key)
     while True:
-        chosen = select(*keys).where(which).limit(step)
-        found = conn.execute(chosen).all()
-        if found:
-            conn.execute(delete(table).where(_one_of(keys, found)))
-        rows += len(found)
-        if len(found) < step:
+        gone = some(step)
+        rows += gone
+        if gone < step:
             return Slice(rows, False)
         if perf_counter() - began > SLICE_S:
             return Slice(rows, True)
-
-
-def _one_of(keys: Sequence[Any], found: Iterable[Any]) -> ColumnElement[bool]:
-    if len(keys) == 1:
-        return keys[0].in_([row[0] for row in found])  # type: ignore[no-any-return]
-    return tuple_(*keys).in_([tuple(row) for row in found])
 
 
 def _overwrite(conn: Connection) -> None:
@@ -198,9 +210,9 @@ def _emptied(evidence: Evidence) -> Evidence:
 # What goes by its own age.
 
 
-def old_orders(ended_before: Sequence[int]) -> ColumnElement[bool]:
-    """Orders of these sessions."""
-    return tables.orders.c.session_no.in_(ended_before)
+def count_orders(conn: Connection, session_nos: Sequence[int]) -> int:
+    """Return how many order events the sessions have."""
+    return _count(conn, tables.orders, tables.orders.c.session_no.in_(session_nos))
 
 
 def sessions_with_orders(conn: Connection, session_nos: Sequence[int]) -> list[int]:

@@ -111,7 +111,7 @@ async def test_a_door_that_is_closed_refuses_what_may_come_again(tmp_path: Path)
     async with open_house(tmp_path) as house, await house.client() as client:
         house.runtime.draining = True
         told = await client.get("/readyz")
-        assert (told.status_code, told.json()["not_ready"]) == (503, {"process": "draining"})
+        assert (told.status_code, told.json()["not_ready"]["process"]) == (503, "draining")
         body = [{"room": "qing", "occurred_ms": house.clock.now(), **comment("c1")}]
         assert (await client.post("/api/ingest", json=body)).status_code == 202
         house.runtime.closing = True
