@@ -23,7 +23,7 @@ from app.instants import Instant
 from app.store import tables
 from app.store.counters import next_fence
 
-SLICE_S: Final = 0.004
+SLICE_S: Final = 0.003
 """Of the writer, before others have their turn; the commit comes on top."""
 OF_SESSION: Final[tuple[Table, ...]] = (
     tables.chunks,
@@ -34,9 +34,9 @@ OF_SESSION: Final[tuple[Table, ...]] = (
     tables.alert_changes,
 )
 """What goes with the texts. Outcomes and changes of alerts are only of use while the session can be asked to act."""
-_STEP: Final = {"chunks": 4, "checkpoints": 1, "quarantine": 4}
+_STEP: Final = {"chunks": 2, "checkpoints": 1, "quarantine": 2}
 """Rows removed at once, of those that may be large; else _ROWS."""
-_ROWS: Final = 100
+_ROWS: Final = 50
 _alert: Final = msgspec.json.Decoder(Alert)
 _texts: Final = msgspec.json.Encoder()
 

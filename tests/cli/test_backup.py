@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from tests.cli.place import Place
+from tests.cli.conftest import make_place
+from tests.cli.place import WINERY, Place
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A place with the winery, where no server runs: for what is the same beside one."""
+    made = make_place(tmp_path_factory.mktemp("winery"))
+    made.done("setup", str(WINERY))
+    return made
 
 
 def test_a_backup_is_made_rehearsed_and_restored(place: Place) -> None:
@@ -20,10 +29,10 @@ def test_a_backup_is_made_rehearsed_and_restored(place: Place) -> None:
     assert "qingtan-douyin" in place.done("doctor", "--data", "other")
 
 
-def test_without_a_name_the_file_is_named_by_the_time(place: Place) -> None:
-    name = json.loads(place.done("backup", "--json"))["file"]
-    assert name.startswith(str(place.folder / "cueroom-2"))
-    assert place.run("backup", "--verify").returncode == 2
+def test_without_a_name_the_file_is_named_by_the_time(alone: Place) -> None:
+    name = json.loads(alone.done("backup", "--json"))["file"]
+    assert name.startswith(str(alone.folder / "cueroom-2"))
+    assert alone.run("backup", "--verify").returncode == 2
 
 
 def test_a_disk_that_is_full_in_the_middle_leaves_no_half_file(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -40,17 +49,17 @@ def test_a_disk_that_is_full_in_the_middle_leaves_no_half_file(tmp_path_factory:
     assert sorted(each.name for each in place.folder.iterdir()) == before
 
 
-def test_what_is_old_is_counted_before_it_is_removed(place: Place) -> None:
-    assert place.done("purge", "--dry-run").splitlines()[0].startswith("this would be removed")
-    assert place.done("purge").splitlines()[0] == "removed, in rows by table:"
-    ran = place.run("purge", "--before", "yesterday")
+def test_what_is_old_is_counted_before_it_is_removed(alone: Place) -> None:
+    assert alone.done("purge", "--dry-run").splitlines()[0].startswith("this would be removed")
+    assert alone.done("purge").splitlines()[0] == "removed, in rows by table:"
+    ran = alone.run("purge", "--before", "yesterday")
     assert (ran.returncode, ran.stderr.split(": ")[1]) == (1, "bad_day")
-    ran = place.run("purge", "--session", "nope")
+    ran = alone.run("purge", "--session", "nope")
     assert (ran.returncode, ran.stderr.split(": ")[1]) == (1, "not_found")
-    assert place.run("purge", "--session", "x", "--user", "y").returncode == 2
-    assert json.loads(place.done("purge", "--before", "2026-01-01", "--json"))["rows"] == {}
+    assert alone.run("purge", "--session", "x", "--user", "y").returncode == 2
+    assert json.loads(alone.done("purge", "--before", "2026-01-01", "--json"))["rows"] == {}
 
 
-def test_doctor_tells_how_much_of_the_disk_is_taken(place: Place) -> None:
-    assert any(line.startswith("the database takes ") for line in place.done("doctor").splitlines())
-    assert json.loads(place.done("doctor", "--json"))["disk"]["chunks"] > 0
+def test_doctor_tells_how_much_of_the_disk_is_taken(alone: Place) -> None:
+    assert any(line.startswith("the database takes ") for line in alone.done("doctor").splitlines())
+    assert json.loads(alone.done("doctor", "--json"))["disk"]["chunks"] > 0
