@@ -107,10 +107,11 @@ class Crowd:
         while waiting and time.perf_counter() - began < PATIENCE_S:
             told = self._publish_due(began, told, per_second)
             for fd, _ in self._poll.poll(0, 1_000):
-                client = self._clients.get(fd)
-                if client is None:
+                found = self._clients.get(fd)
+                if found is None:
                     self._drain_publisher()
                     continue
+                client = found
                 if fd not in shaken:
                     if not _shake(client):
                         continue

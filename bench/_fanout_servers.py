@@ -5,6 +5,7 @@ Both take what is to be told on `/pub`, a WebSocket: {"n": "<number>", ...} as o
 
 import asyncio
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__
 from app.bus.ports import FrameLog, Stored
+from app.cli.serve import SEND_BUFFER
 from app.clock import SystemClock
 from app.domain.frames import Snapshot
 from app.domain.people import SYSTEM, Clearance
@@ -105,8 +107,6 @@ async def ours(port: int, folder: Path) -> None:
     (folder / "ready.json").write_text(json.dumps({"tokens": tokens, "epoch": runtime.overview.epoch}))
     config = uvicorn.Config(
         app,
-        host="127.0.0.1",
-        port=port,
         ws=Detachable,
         ws_max_size=4_096,
         ws_per_message_deflate=False,
@@ -116,8 +116,12 @@ async def ours(port: int, folder: Path) -> None:
         server_header=False,
         lifespan="off",
     )
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # as `cueroom serve` does
+    listening.bind(("127.0.0.1", port))
     try:
-        await uvicorn.Server(config).serve()
+        await uvicorn.Server(config).serve([listening])
     finally:
         await runtime.stop()
 

@@ -84,7 +84,8 @@ def main() -> None:
     for each in figures[:-1]:
         print(
             f"ours / {each.name}: CPU per delivery {ours.per_delivery_us / each.per_delivery_us:.2f}, "
-            f"most deliveries {ours.most / max(each.most, 1):.1f}, memory per idle viewer {ours.idle_kb / each.idle_kb:.2f}"
+            f"most deliveries {ours.most / max(each.most, 1):.1f}, "
+            f"memory per idle viewer {ours.idle_kb / each.idle_kb:.2f}"
         )
 
 
@@ -153,7 +154,8 @@ def _stalls(peer: Peer, told: int) -> int:
         stalled = crowd.publish(STALL_RATE, 3.0)
         used = (peer.served.resident_mb() - resident) * 1e6 / 1024 / STALLED, (_kernel_kb() - kernel) / STALLED
         print(
-            f"ours, {STALLED} of {VIEWERS} stalled: p99 {calm.lag(0.99):.0f} ms before, {stalled.lag(0.99):.0f} ms then; "
+            f"ours, {STALLED} of {VIEWERS} stalled: "
+            f"p99 {calm.lag(0.99):.0f} ms before, {stalled.lag(0.99):.0f} ms then; "
             f"{stalled.deliveries / (stalled.told * reading):.1%} of the others' deltas there; a stalled viewer costs "
             f"{used[0]:.0f} KB here and {used[1]:.0f} KB in the kernel (both ends)"
         )
@@ -177,7 +179,8 @@ def _storm(peer: Peer, told: int) -> None:
         ]
         seconds, gaps, lost = crowd.storm(requests, STORM_RATE)
         print(
-            f"ours, {VIEWERS} reconnect at once: {seconds:.2f} s until all have gone on, {gaps} with a gap, {lost} never"
+            f"ours, {VIEWERS} reconnect at once: {seconds:.2f} s until all have gone on, "
+            f"{gaps} with a gap, {lost} never"
         )
     finally:
         crowd.close()

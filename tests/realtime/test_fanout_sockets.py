@@ -143,7 +143,7 @@ class Client:
         await loop.sock_connect(raw, ("127.0.0.1", port))
         key = base64.b64encode(os.urandom(16)).decode()
         head = (
-            f"GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {key}\r\n"
+            f"GET /ws/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {key}\r\n"
         )
         await loop.sock_sendall(raw, f"{head}Sec-WebSocket-Version: 13\r\n\r\n".encode())
         self.raw = raw
