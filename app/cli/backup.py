@@ -26,8 +26,10 @@ def backup(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
     if not args.verify:
         file = Path(args.file or _by_the_time()).absolute()
         return operate(settings, "backup", {"file": str(file)}, args, out)
+    from app.logs import configure
     from app.operations.backup import rehearse
 
+    configure("warning")
     try:
         return show(rehearse(Path(args.file), language()), out, as_json=args.json)
     except ControlRoomError as refusal:

@@ -18,9 +18,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def restore(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
     """Check the backup first, and leave a folder that has a database as it is."""
     from app.bus.owner import hold_folder
+    from app.logs import configure
     from app.operations import backup
     from app.operations.reach import BadFolder
 
+    configure("warning")
     try:
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         with hold_folder(settings.data):

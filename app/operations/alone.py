@@ -16,6 +16,7 @@ from app.bus.redis_streams import RedisLink, RedisNews
 from app.clock import SystemClock
 from app.domain.facts import Revoked, WorkspaceChanged
 from app.errors import ControlRoomError
+from app.logs import configure
 from app.operations.answer import Answer
 from app.operations.installation import Installation
 from app.operations.table import OPERATIONS
@@ -34,6 +35,7 @@ class NoInstallation(ControlRoomError):
 
 def work_alone(settings: Settings, name: str, args: dict[str, Any], *, creates: bool) -> Answer:
     """Do an operation here. Raises AlreadyRunning, and NoInstallation unless it `creates` one."""
+    configure("warning")  # stdout is for the answer, and a terminal for what its owner asked
     if not creates and not exists(settings):
         raise NoInstallation(
             "there is no control room in this data folder yet; begin with `cueroom setup FILE`",
