@@ -23,6 +23,8 @@ SAMPLE: Final = "winery.yaml"
 
 def demo(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
     """Run until SIGTERM or Ctrl-C. Rooms of one's own can be set up beside the sample."""
+    if "log_level" not in settings.model_fields_set:  # in a terminal the link must stay in view
+        settings = settings.model_copy(update={"log_level": "warning"})
     return serve(settings, args, out, playing)
 
 
