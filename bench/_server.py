@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,9 +54,9 @@ def environment() -> dict[str, str]:
     return {**os.environ, **limits}
 
 
-def token(folder: Path, scope: str) -> str:
-    """Make a machine token and return it: to send and read for the sample room, or an administrator's for all."""
-    bound = () if scope == "admin" else ("--room", ROOM)
+def token(folder: Path, scope: str, rooms: Sequence[str] = (ROOM,)) -> str:
+    """Make a machine token and return it: to send and read for rooms, or an administrator's for all."""
+    bound = [] if scope == "admin" else [word for room in rooms for word in ("--room", room)]
     printed = cueroom(folder, "token", "create", "--scope", scope, *bound, "--name", f"bench {scope}")
     return token_line(printed, scope)
 
@@ -66,12 +66,28 @@ def token_line(printed: str, scope: str = "ingest") -> str:
     return next(word for word in printed.split() if word.startswith(f"cr_{scope}_"))
 
 
+def many_rooms(count: int) -> str:
+    """A workspace of so many rooms, all alike, each with a line that must not fall silent."""
+    rooms = "".join(
+        f"  - {{id: r{n}, brand: b, name: 直播间 {n}, platform: douyin, "
+        "every: {stream: 1s}, lines: [{name: main, target_kbps: 3000}]}\n"
+        for n in range(count)
+    )
+    return (
+        "version: 1\nworkspace: {id: many, name: 许多直播间, language: zh-CN}\nbrands:\n  - {id: b, name: 青坛}\n"
+        f"rooms:\n{rooms}"
+        "skus:\n  - {sku: SKU-1, product: P, brand: b, name: 礼盒, price: 199.00, planned: 500000, stock: 500000}\n"
+    )
+
+
 @contextlib.contextmanager
-def served(*, core: int | None = 0) -> Iterator[Served]:
-    """The control room with the sample workspace, embedded, on SQLite."""
+def served(*, core: int | None = 0, workspace: str = "") -> Iterator[Served]:
+    """The control room with the sample workspace, or one of a text, embedded, on SQLite."""
     with tempfile.TemporaryDirectory(prefix="cueroom-bench-") as name:
         folder = Path(name)
-        cueroom(folder, "setup", str(WORKSPACE))
+        file = folder / "workspace.yaml"
+        file.write_text(workspace or WORKSPACE.read_text(encoding="utf-8"), encoding="utf-8")
+        cueroom(folder, "setup", str(file))
         port = free_port()
         command = [sys.executable, "-m", "app", "serve", "--data", name, "--port", str(port)]
         with running(command, port, "/healthz", core=core) as process:
