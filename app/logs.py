@@ -74,11 +74,6 @@ def about(**ids: str) -> None:
     structlog.contextvars.bind_contextvars(**ids)
 
 
-def told_about() -> dict[str, Any]:
-    """Return the ids that lines of this task carry."""
-    return structlog.contextvars.get_contextvars()
-
-
 def nothing_told() -> None:
     """Begin anew: lines of this task are about nothing yet."""
     structlog.contextvars.clear_contextvars()

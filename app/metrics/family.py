@@ -98,11 +98,6 @@ class Histogram(Family):
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
-    @property
-    def count(self) -> int:
-        """How many values were seen."""
-        return sum(self._counts)
-
     def _samples(self) -> Iterator[str]:
         seen = 0
         for bound, times in zip((*self._bounds, math.inf), self._counts, strict=True):

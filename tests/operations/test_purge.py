@@ -14,6 +14,7 @@ from app.settings import Keep
 from app.store.chunks import chunks_after
 from app.store.purge import StillRuns
 from app.store.sessions import Purged
+from app.store.sizes import sizes
 from tests.operations.house import OTHER_ROOM, House, comment, open_house, speech, viewers
 
 QUOTE = "天冷喝一杯，暖身御寒"
@@ -127,3 +128,18 @@ async def test_what_runs_is_refused_by_name_and_nothing_is_kept_for_ever_unless_
         assert "messages" not in await purger(house, 10_000, texts_days=0, audit_days=0).tidy()
         answer = await purge(house.installation, Purge("en", session=running.session))
         assert answer.data["rows"]["messages"] == 1
+
+
+async def test_retention_and_a_viewers_request_work_alike_on_a_database_server(
+    tmp_path: Path, fresh_postgres_url: str
+) -> None:
+    async with open_house(tmp_path, database_url=fresh_postgres_url) as house:
+        old = await evening(house)
+        answer = await purge(house.installation, Purge("en", user="u-c7"))
+        assert answer.data["rows"] == {"messages": 1, "chunks": 1, "quarantine": 0}
+        would = await purger(house, 400).tidy(dry=True)
+        removed = await purger(house, 400).tidy()
+        assert (removed["messages"], removed["alerts"]) == (250, 1)
+        assert {name for name in would if would[name] != removed[name]} <= {"audit"}  # the request before it is there
+        assert (await counts(house, old))["chunks"] == 0
+        assert (await house.store.look(sizes))["alerts"] > 0
