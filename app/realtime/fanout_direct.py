@@ -17,7 +17,7 @@ from app.realtime.fanout_wire import Inlet, Kind, WireFault, close_code, closing
 SLOW_S: Final = 20.0
 """One that has taken nothing for so long is closed (1013)."""
 PING_S: Final = 20.0
-"""One that has said nothing for so long is pinged; for twice as long: it is gone (1011)."""
+"""One that has said nothing for so long is pinged; if it is silent as long again, it is gone (1011)."""
 FAREWELL_S: Final = 10.0
 """For the other side to take our close and answer it; then the connection is cut."""
 LAST_S: Final = 1.0
@@ -47,6 +47,7 @@ class DirectSocket(asyncio.Protocol):
         "_held",
         "_inlet",
         "_loop",
+        "_pinged",
         "_pong",
         "_progress",
         "_stalled",
@@ -72,6 +73,7 @@ class DirectSocket(asyncio.Protocol):
         self._watcher: Watcher | None = None
         self._closing: asyncio.TimerHandle | None = None
         self._pong: bytes | None = None
+        self._pinged: float | None = None
         self._held = 0
         self._heard = self._stalled = self._progress = self._loop.time()
         self.busy = True
@@ -128,11 +130,17 @@ class DirectSocket(asyncio.Protocol):
         if held and now - self._progress >= SLOW_S:
             SLOW_VIEWERS.add()
             self.close(CLOSE_BUSY, "too_slow")
-        elif not held and now - self._heard >= PING_S:
-            if now - self._heard >= 2 * PING_S:
+        elif not held:
+            self._listen(now)
+
+    def _listen(self, now: float) -> None:
+        """Ping one that has been silent; whoever is there answers."""
+        if self._pinged is not None:
+            if now - self._pinged >= PING_S:
                 self.close(1011, "no_pong")
-            elif now - self._heard < PING_S + 1:
-                self._transport.write(ping())
+        elif now - self._heard >= PING_S:
+            self._pinged = now
+            self._hold(ping())
 
     # What uvicorn asks for when it stops.
 
@@ -152,7 +160,7 @@ class DirectSocket(asyncio.Protocol):
         self._free()
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self._loop.time()
+        self._heard, self._pinged = self._loop.time(), None
         try:
             for kind, message in self._inlet.take(data):
                 self._take_in(kind, message)

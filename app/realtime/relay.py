@@ -15,7 +15,7 @@ from app.realtime.fanout import Fanout
 from app.realtime.fanout_track import Track
 from app.realtime.hub import Clocked, View
 
-SOON_S: Final = 0.02
+SOON_S: Final = 0.005
 """The first wait for a board that was asked for and is not there yet; each one after it is twice as long."""
 LATER_S: Final = 0.5
 MISSED_AFTER_S: Final = 5.0

@@ -43,6 +43,7 @@ MOST_OF_ONE: Final = 64
 AUDIENCES: Final = frozenset({"control", "tablet", "wall"})
 PLACE_DIGITS: Final = 19
 CLOSE_INVALID: Final = 1008
+CLOSE_BROKEN: Final = 1011
 
 
 class Runtime(Shared, Protocol):
@@ -220,12 +221,16 @@ async def _follow(
     detach: Callable[[], DirectSocket | None] | None = socket.scope["extensions"].get(EXTENSION)
     direct = detach() if detach is not None else None
     outlet = direct if direct is not None else PlainSocket(Channel(socket))
-    # No await from here on: a revocation or a lost connection falls neither before nor between these lines.
-    seat = runtime.viewers.join(outlet, subject, resume)
-    held = runtime.sockets.hold(visitor.principal, outlet, _again(socket, runtime), visitor.looked_at)
-    seat.on_end(partial(_end, runtime, held, here))
-    if here is not None:
-        here(+1)
+    try:
+        # No await from here to `serve`: a revocation or a lost connection falls neither before nor between these lines.
+        seat = runtime.viewers.join(outlet, subject, resume)
+        held = runtime.sockets.hold(visitor.principal, outlet, _again(socket, runtime), visitor.looked_at)
+        seat.on_end(partial(_end, runtime, held, here))
+        if here is not None:
+            here(+1)
+    except Exception:
+        outlet.close(CLOSE_BROKEN, "internal")  # else nobody would: it is not the framework's any more
+        raise
     if isinstance(outlet, DirectSocket):
         outlet.serve(seat)
     else:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
 
 from app.bus.memory import MemoryFrameLog
 from app.bus.ports import Stored
@@ -20,7 +21,7 @@ from app.domain.frames import Ask, Changed, Hello
 from app.domain.people import Clearance
 from app.instants import Instant
 from app.realtime.fanout import SLICE
-from app.realtime.fanout_direct import SLOW_S, DirectSocket
+from app.realtime.fanout_direct import PING_S, SLOW_S, DirectSocket
 from app.realtime.fanout_plain import Gone, PlainSocket
 from app.realtime.fanout_track import BATCH_BYTES
 from app.realtime.frames import delta_frame, snapshot_frames
@@ -33,12 +34,16 @@ from tests.system.page import Believed
 VIEW, OTHER = View("s1", "control", Clearance.OPEN), View("s2", "control", Clearance.OPEN)
 
 
+PONG = Frame(Opcode.PONG, b"").serialize(mask=True)
+
+
 class Kernel:
     """What a connection's other side has got, and how much more of it is taken: any number of frames, or `room`."""
 
     def __init__(self) -> None:
         self.got: list[bytes] = []
         self.room: int | None = None
+        self.alive = True
         self.closed: tuple[int, str] | None = None
         self.freed: Callable[[], None] = lambda: None
 
@@ -104,7 +109,10 @@ class Transport:
     def write(self, data: bytes) -> None:
         whole, self._part = self._part + data, b""
         (frame,) = cut(whole)
-        if frame[0] == 0x88:
+        if frame[0] == 0x89:
+            if self._kernel.alive:
+                asyncio.get_running_loop().call_soon(self._protocol.data_received, PONG)
+        elif frame[0] == 0x88:
             self._kernel.closed = (int.from_bytes(frame[2:4], "big"), frame[4:].decode())
         elif self._held or not self._kernel.take(frame[_head(frame) :]):
             self._held.append(frame)
@@ -407,6 +415,21 @@ def test_one_that_takes_nothing_for_twenty_seconds_is_closed_and_the_others_are_
         await asyncio.sleep(0.1)
         assert ends[1].kernel.closed == (1013, "too_slow"), "the framework closes once it is let"
         assert len(stage.viewers) == 2
+
+    played(play)
+
+
+def test_one_that_is_not_there_any_more_is_found_by_its_silence() -> None:
+    async def play(stage: Stage) -> None:
+        there, gone = stage.direct(), stage.direct()
+        gone.kernel.alive = False  # its kernel takes everything, as a proxy's does
+        await asyncio.sleep(2 * PING_S - 3)
+        assert (there.kernel.closed, gone.kernel.closed) == (None, None)
+        await asyncio.sleep(6)
+        assert gone.kernel.closed == (1011, "no_pong")
+        await asyncio.sleep(5 * PING_S)
+        assert there.kernel.closed is None
+        assert len(stage.viewers) == 1
 
     played(play)
 
