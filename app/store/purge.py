@@ -5,7 +5,8 @@ nothing is written after the mark. What stays of it are its row with the totals,
 fact that messages were sent. Freed pages are overwritten on SQLite, so that the file does not keep what was removed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Final
 
@@ -126,33 +127,42 @@ def _remove_up_to(conn: Connection, table: Table, own: ColumnElement[bool], key:
     return conn.execute(gone).rowcount
 
 
-def remove(conn: Connection, table: Table, which: ColumnElement[bool]) -> Slice:
-    """Remove a slice of rows, of a table whose rows are found by the first column of its key."""
-    key = next(iter(table.primary_key))
+def remove(conn: Connection, table: Table, which: ColumnElement[bool], key: ColumnElement[Any] | None = None) -> Slice:
+    """Remove a slice of the rows that meet a condition. `key`: the column they are found by, else the table's first."""
+    found_by = key if key is not None else next(iter(table.primary_key))
 
     def some(step: int) -> int:
-        return conn.execute(delete(table).where(key.in_(select(key).where(which).limit(step)))).rowcount
+        few = select(found_by).where(which).limit(step)
+        return conn.execute(delete(table).where(which, found_by.in_(few))).rowcount
 
     return _in_slices(conn, table, some)
 
 
 def _in_slices(conn: Connection, table: Table, some: Callable[[int], int]) -> Slice:
     """Remove some rows again and again until the time is used up. `some`: removes about so many, returns how many."""
-    _overwrite(conn)
     began, rows, step = perf_counter(), 0, _STEP.get(table.name, _ROWS)
-    while True:
-        gone = some(step)
-        rows += gone
-        if gone < step:
-            return Slice(rows, False)
-        if perf_counter() - began > SLICE_S:
-            return Slice(rows, True)
+    with _overwritten(conn):
+        while True:
+            gone = some(step)
+            rows += gone
+            if gone < step:
+                return Slice(rows, False)
+            if perf_counter() - began > SLICE_S:
+                return Slice(rows, True)
 
 
-def _overwrite(conn: Connection) -> None:
-    """Let SQLite write zeros over what is freed on this connection from now on; the setting costs others little."""
-    if conn.dialect.name == "sqlite":
-        conn.exec_driver_sql("PRAGMA secure_delete=ON").close()
+@contextmanager
+def _overwritten(conn: Connection) -> Iterator[None]:
+    """While the block runs, SQLite writes zeros over what is freed; afterwards what others free is as it was before."""
+    if conn.dialect.name != "sqlite":
+        yield
+        return
+    before = conn.exec_driver_sql("PRAGMA secure_delete").scalar_one()
+    conn.exec_driver_sql("PRAGMA secure_delete=ON").close()
+    try:
+        yield
+    finally:
+        conn.exec_driver_sql(f"PRAGMA secure_delete={int(before)}").close()
 
 
 def _count(conn: Connection, table: Table, which: ColumnElement[bool]) -> int:
@@ -164,15 +174,15 @@ def _count(conn: Connection, table: Table, which: ColumnElement[bool]) -> int:
 
 def unquote(conn: Connection, session_no: int) -> Slice:
     """Take what alerts of a session quote out of them, and the texts of the messages that told of those alerts."""
-    _overwrite(conn)
     began, rows, alerts, told = perf_counter(), 0, tables.alerts, tables.deliveries
-    for alert in _quoting(conn, session_no):
-        body = _texts.encode(_without_quotes(alert)).decode()
-        conn.execute(update(alerts).where(alerts.c.id == alert.id).values(body=body))
-        conn.execute(update(told).where(told.c.alert == alert.id, told.c.text != "").values(text=""))
-        rows += 1
-        if perf_counter() - began > SLICE_S:
-            return Slice(rows, True)
+    with _overwritten(conn):
+        for alert in _quoting(conn, session_no):
+            body = _texts.encode(_without_quotes(alert)).decode()
+            conn.execute(update(alerts).where(alerts.c.id == alert.id).values(body=body))
+            conn.execute(update(told).where(told.c.alert == alert.id, told.c.text != "").values(text=""))
+            rows += 1
+            if perf_counter() - began > SLICE_S:
+                return Slice(rows, True)
     return Slice(rows, False)
 
 
@@ -265,15 +275,13 @@ def unused_contents(before: int) -> ColumnElement[bool]:
 
 def blank_deliveries(conn: Connection, before: int) -> Slice:
     """Empty a slice of the texts of messages that were settled before."""
-    _overwrite(conn)
-    began, rows, table = perf_counter(), 0, tables.deliveries
-    while True:
-        found = list(conn.scalars(select(table.c.id).where(_told_before(before)).limit(_ROWS)))
-        if found:
-            conn.execute(update(table).where(table.c.id.in_(found)).values(text=""))
-        rows += len(found)
-        if len(found) < _ROWS or perf_counter() - began > SLICE_S:
-            return Slice(rows, len(found) == _ROWS)
+    table = tables.deliveries
+
+    def some(step: int) -> int:
+        few = select(table.c.id).where(_told_before(before)).limit(step)
+        return conn.execute(update(table).where(table.c.id.in_(few)).values(text="")).rowcount
+
+    return _in_slices(conn, table, some)
 
 
 def _told_before(before: int) -> ColumnElement[bool]:
@@ -318,8 +326,8 @@ def take_from_owner(conn: Connection, session_no: int) -> None:
     ended = update(table).where(table.c.session_no == session_no, table.c.state == "ended")
     if conn.execute(ended.values(fence=next_fence(conn)).returning(table.c.session_no)).first() is None:
         raise StillRuns("the session has not ended", session_no=session_no)
-    _overwrite(conn)
-    conn.execute(delete(tables.checkpoints).where(tables.checkpoints.c.session_no == session_no))
+    with _overwritten(conn):
+        conn.execute(delete(tables.checkpoints).where(tables.checkpoints.c.session_no == session_no))
 
 
 def count_of_user(conn: Connection, user: str) -> int:
@@ -329,12 +337,16 @@ def count_of_user(conn: Connection, user: str) -> int:
 
 def remove_messages(conn: Connection, session_no: int, user: str) -> Slice:
     table = tables.messages
-    return remove(conn, table, and_(table.c.session_no == session_no, table.c.user_id == user))
+    return remove(conn, table, and_(table.c.session_no == session_no, table.c.user_id == user), table.c.position)
 
 
 def silence_chunks(conn: Connection, session_no: int, user: str, after: int) -> tuple[Slice, int]:
     """Empty what a viewer wrote in a slice of the session's chunks; the position to go on from beside it."""
-    _overwrite(conn)
+    with _overwritten(conn):
+        return _silenced_chunks(conn, session_no, user, after)
+
+
+def _silenced_chunks(conn: Connection, session_no: int, user: str, after: int) -> tuple[Slice, int]:
     began, rows, table = perf_counter(), 0, tables.chunks
     while True:
         query = select(table.c.first, table.c.codec, table.c.schema, table.c.body).order_by(table.c.first).limit(1)
@@ -370,13 +382,19 @@ def _without_words(event: Event) -> Event:
 
 
 def remove_set_aside(conn: Connection, session_no: int, user: str) -> int:
-    """Remove what was set aside in a session and holds words of a viewer."""
-    table, rows = tables.quarantine, 0
-    for row in conn.execute(select(table.c.id, table.c.body).where(table.c.session_no == session_no)).all():
-        body = decode_entry(row.body).body
-        if isinstance(body, Events) and any(_by(event, user) for event in body.events):
-            rows += conn.execute(delete(table).where(table.c.id == row.id)).rowcount
-    return rows
+    """Remove what was set aside in a session and holds words of a viewer, or cannot be looked into any more."""
+    table = tables.quarantine
+    query = select(table.c.id, table.c.codec, table.c.schema, table.c.body).where(table.c.session_no == session_no)
+    gone = [row.id for row in conn.execute(query) if _may_repeat(row, user)]
+    with _overwritten(conn):
+        return conn.execute(delete(table).where(table.c.id.in_(gone))).rowcount if gone else 0
+
+
+def _may_repeat(row: Any, user: str) -> bool:
+    if (row.codec, row.schema) != (CODEC, SCHEMA):
+        return True
+    body = decode_entry(row.body).body
+    return isinstance(body, Events) and any(_by(event, user) for event in body.events)
 
 
 Removal = Callable[[Connection], Slice]

@@ -99,7 +99,7 @@ async def test_a_viewers_words_are_taken_out_of_what_is_kept_and_the_session_can
         assert answer.data["running"] == [running.session]
         texts = [row[0] for row in await house.rows("SELECT text FROM messages")]
         assert "礼盒还有吗 7" not in texts
-        assert "礼盒还有吗 8" in texts
+        assert len(texts) == 251  # all the others', and what the host said
         kept = await house.store.read(lambda conn: [chunk.body for chunk in chunks_after(conn, 1)])
         events = [event for body in kept if isinstance(body, Events) for event in body.events]
         said = [event.payload.text for event in events if isinstance(event, CommentEvent)]
