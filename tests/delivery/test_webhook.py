@@ -93,7 +93,7 @@ async def test_every_try_has_the_same_id_and_bytes_and_a_time_of_its_own(outbox:
     listened(outbox, receiver)
     receiver.script += [Answer("", status=500), HANG, RESET]
     (row,) = await outbox.plan(channel="hook", severity="P3")
-    pump = outbox.pump(patience_s=0.05)
+    pump = outbox.pump(patience_s=0.5)
     for _ in range(4):
         await pump_out(pump)
         outbox.clock.advance(40_000)
