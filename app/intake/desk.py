@@ -26,7 +26,6 @@ from app.domain.people import Actor, Role
 from app.domain.records import CommandIssued, Entry
 from app.errors import ControlRoomError, Forbidden
 from app.intake.directory import Directory, SessionRef
-from app.logs import about
 from app.store.database import Store
 from app.store.outcomes import outcome
 
@@ -89,10 +88,8 @@ class Desk:
         The same key again returns the first outcome and has no second effect. Raises NotFound, Forbidden, KeyReused,
         and Unavailable when the log or the store cannot take it.
         """
-        about(command=key)
         check_may_issue(command, actor)
         session = await self._directory.find(session_id)
-        about(session=session.id)
         if (before := await self.outcome(session, key)) is not None:
             return _same(before, command, actor)
         received = session.clock.at(self._clock.now())

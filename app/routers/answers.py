@@ -11,6 +11,7 @@ from app.domain.commands import Command, Outcome
 from app.domain.words import Language
 from app.errors import ControlRoomError
 from app.intake.directory import SessionRef
+from app.logs import about
 from app.routers.deps import Runtime
 from app.routers.errors import PROBLEM, title_of
 
@@ -35,6 +36,7 @@ async def submitted(
     runtime: Runtime, session: SessionRef, key: str, command: Command, principal: Principal, language: Language
 ) -> Response:
     """Issue a command and answer with its committed outcome, or 202 with the address to ask (DESIGN §5.10)."""
+    about(command=key, session=session.id)
     outcome = await runtime.desk.submit(session.id, key, command, principal.actor)
     if outcome is None:
         where = f"/api/sessions/{session.id}/commands/{key}"
