@@ -31,7 +31,7 @@ from app.domain.events import (
     Viewers,
 )
 from app.intake.refusals import Fault
-from app.intake.seal import MASK, Seal, masked
+from app.intake.seal import MASK, Seal, is_hashed, masked
 from app.settings import Limits
 
 NAME_CHARS: Final = 200
@@ -54,7 +54,6 @@ class Gate:
 
     def __init__(self, limits: Limits, seal: Seal) -> None:
         self._seal = seal
-        self._sealed = seal.sealed
         self._count = limits.count
         self._amount = limits.amount
         self._text = limits.text_chars
@@ -157,8 +156,10 @@ class Gate:
 
     def _act(self, p: Act) -> Fault | None:
         user = p.user
-        if user is not None and (user.id not in self._sealed or user.name or user.tier) and (fault := self._user(user)):
-            return fault
+        if user is not None:
+            sealed = is_hashed(user.id) and not user.name and not user.tier
+            if not sealed and (fault := self._user(user)):
+                return fault
         if not 0 <= p.count <= self._count:
             return ("out_of_range", "payload.count")
         if p.total is not None and not 0 <= p.total <= TOTAL:
@@ -172,7 +173,7 @@ class Gate:
             return ("too_long", "payload.text")
         user = p.user
         if user is not None:
-            sealed = user.id in self._sealed and not user.tier and (not user.name or user.name[1:] == MASK)
+            sealed = is_hashed(user.id) and not user.tier and (not user.name or user.name[1:] == MASK)
             if not sealed and (fault := self._user(user)):
                 return fault
         if p.tier and self.long(p.tier):

@@ -1,14 +1,14 @@
 """The seal: viewers' ids become keyed hashes and names lose all but their first character, before anything is kept."""
 
 import re
-from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Final
 
 KNOWN_IDS: Final = 65_536
 """Hashes are remembered for this many ids (about 10 MB), since the same viewers speak again and again."""
 MASK: Final = "**"
-_hashed: Final = re.compile("h:[0-9a-f]{16}").fullmatch
+is_hashed: Final = re.compile("h:[0-9a-f]{16}").fullmatch
+"""Matches an id as the seal makes them."""
 
 
 class Seal:
@@ -17,37 +17,22 @@ class Seal:
     def __init__(self, key: bytes) -> None:
         self._keyed = blake2b(key=key, digest_size=8)
         self._known: dict[str, str] = {}
-        self._sealed: set[str] = set()
-
-    @property
-    def sealed(self) -> AbstractSet[str]:
-        """Some of the ids that came hashed: nothing is to be done with them."""
-        return self._sealed
 
     def hashed(self, raw: str) -> str:
         """Return `h:` + 16 hex characters; an id that already has this form is kept."""
-        known = self._known.get(raw)
-        if known is not None:
-            return known
         if is_hashed(raw):
-            if len(self._sealed) >= KNOWN_IDS:
-                self._sealed.clear()
-            self._sealed.add(raw)
             return raw
-        if len(self._known) >= KNOWN_IDS:
-            self._known.clear()
-        known = self._known[raw] = self._hash(raw)
+        known = self._known.get(raw)
+        if known is None:
+            if len(self._known) >= KNOWN_IDS:
+                self._known.clear()
+            known = self._known[raw] = self._hash(raw)
         return known
 
     def _hash(self, raw: str) -> str:
         digest = self._keyed.copy()
         digest.update(raw.encode())
         return f"h:{digest.hexdigest()}"
-
-
-def is_hashed(text: str) -> bool:
-    """Return whether this is an id as the seal makes them."""
-    return _hashed(text) is not None
 
 
 def masked(name: str) -> str:
