@@ -386,7 +386,8 @@ async def test_a_thousand_boards_are_waited_for_at_once(frame_log: FrameLog) -> 
     boards = [f"b{n}" for n in range(1_000)]
     waiting = [asyncio.create_task(frame_log.wait(board, 5, 0, SOON_MS)) for board in boards]
     await asyncio.sleep(0.05)
-    await asyncio.gather(*(frame_log.publish(board, delta(1)) for board in boards))
+    for first in range(0, len(boards), 50):  # all at once would be a test of how fast the machine connects
+        await asyncio.gather(*(frame_log.publish(board, delta(1)) for board in boards[first : first + 50]))
     assert [list(await one) for one in waiting] == [[delta(1)]] * len(boards)
 
 
@@ -457,7 +458,7 @@ async def test_fences_only_grow_and_go_on_from_what_sql_has(ownership: MemoryOwn
 
 
 async def test_a_lease_that_ran_out_is_lost_and_may_be_taken(ownership: MemoryOwnership | RedisOwnership) -> None:
-    old = await ownership.acquire("worker", 15)
+    old = await ownership.acquire("worker", SOON_MS)
     assert old is not None
     assert await ownership.renew("worker", old, 15)
     await asyncio.sleep(0.03)
