@@ -47,6 +47,11 @@ class Window:
     seconds: float = 0.0
     lags: list[tuple[float, int]] = field(default_factory=list)
 
+    @property
+    def at_once(self) -> float:
+        """How many deltas a piece read held, on the average: 1 where nothing was sent together."""
+        return self.deliveries / max(len(self.lags), 1)
+
     def lag(self, share: float) -> float:
         """Milliseconds within which `share` of the deltas were here."""
         ordered = sorted(self.lags)
