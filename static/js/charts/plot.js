@@ -25,6 +25,7 @@ const TIME_AXIS = 18
 const LEAST_ZOOM_MS = 30_000
 const REACH = 9 // how near to an alert's sign the pointer must come
 const NO_DATA_MS = 15_000
+const BRIDGED_MS = 3_000 // a frame that came late leaves a second out: no gap yet
 const JUMP = 10 // steps of the cursor at one press of a page key
 const LABEL = 18 // half a time label: nearer to the left edge it would stand under the nought
 
@@ -33,7 +34,7 @@ export class Plot {
   /** @type {PlotModel | null} */ #model = null
   /** @type {History | null} */ #history = null
   /** @type {number[]} */ #xs = []
-  /** @type {(number | null)[][]} */ #ys = []
+  /** null: a gap; undefined: drawn over @type {(number | null | undefined)[][]} */ #ys = []
   /** @type {Float64Array} */ #first = new Float64Array(2_048)
   /** @type {Float64Array} */ #second = new Float64Array(2_048)
   /** @type {number | null} */ #cursor = null
@@ -132,6 +133,7 @@ export class Plot {
         if (!twice) ys[i] = known ? first * line.factor : null
         else { ys[2 * i] = known ? first * line.factor : null; ys[2 * i + 1] = known ? this.#second[i] * line.factor : null }
       }
+      bridge(ys, Math.floor(BRIDGED_MS / step) * (twice ? 2 : 1))
       if (n === 0) this.#findUnknown(model, from, step, count)
     })
     return most
@@ -257,6 +259,16 @@ export class Plot {
     const from = at - (at - model.from) * by
     const to = at + (model.to - at) * by
     if (to - from >= LEAST_ZOOM_MS) this.#events.onZoom({ from, to })
+  }
+}
+
+/** @param {(number | null | undefined)[]} ys @param {number} most  missing points in a row that are drawn over */
+function bridge (ys, most) {
+  let last = -1
+  for (let i = 0; i < ys.length; i++) {
+    if (ys[i] == null) continue
+    if (last >= 0 && i - last - 1 <= most) for (let hole = last + 1; hole < i; hole++) ys[hole] = undefined
+    last = i
   }
 }
 

@@ -107,7 +107,7 @@ function hatch (f, stage, fromMs, toMs, texts) {
   if (text) write(f, stage, text, (from + to) / 2, f.floor - 8 * f.px, '--text-2', 'center')
 }
 
-/** @param {Stage} stage @param {Scene} scene @param {readonly number[]} xs @param {readonly (number | null)[]} ys  of the first curve */
+/** @param {Stage} stage @param {Scene} scene @param {readonly number[]} xs @param {readonly (number | null | undefined)[]} ys  of the first curve */
 export function drawAbove (stage, scene, xs, ys) {
   const f = frame(stage)
   within(f, () => {
@@ -117,7 +117,7 @@ export function drawAbove (stage, scene, xs, ys) {
   for (const alarm of scene.alarms) drawAlarm(f, alarm) // the newest may stand over the edge
 }
 
-/** @param {Frame} f @param {Stage} stage @param {{ value: number, text: string, below: boolean }} limit @param {readonly number[]} xs @param {readonly (number | null)[]} ys */
+/** @param {Frame} f @param {Stage} stage @param {{ value: number, text: string, below: boolean }} limit @param {readonly number[]} xs @param {readonly (number | null | undefined)[]} ys */
 function drawLimit (f, stage, limit, xs, ys) {
   const { pen } = f
   const y = f.y(limit.value)
