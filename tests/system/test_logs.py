@@ -50,6 +50,7 @@ async def test_a_run_that_uses_every_secret_writes_none_and_says_what_each_line_
                 session = page.hello["session"]  # type: ignore[index]  # it has opened
                 acked = await command(admin, f"/api/sessions/{session}/alerts/{alert['id']}/ack", "key-of-ack", {})
                 assert acked.status_code == 200
+                figures = (await admin.get("/metrics")).text.splitlines()
                 await admin.get("/nowhere?token=" + keys.admin)
                 await feed.post("/api/ingest", content=b"{", headers={"Content-Type": "application/json"})
             await page.close()
@@ -58,6 +59,10 @@ async def test_a_run_that_uses_every_secret_writes_none_and_says_what_each_line_
             sealed = {row[0] for row in database.execute("SELECT user_id FROM messages WHERE user_id <> ''")}
             texts = {row[0] for row in database.execute("SELECT text FROM messages")}
         database.close()
+    told = {name: float(value) for name, _, value in (line.rpartition(" ") for line in figures if line[0] != "#")}
+    assert told['cueroom_sends_total{channel_kind="dingtalk",result="accepted"}'] == 1
+    assert told['cueroom_viewers{kind="token"}'] == told["cueroom_boards"] == 1
+    assert told["cueroom_frame_bytes_total"] > told["cueroom_frames_sent_total"] > 0
     assert sealed
     secrets |= {seal.hex(), *sealed, *texts, "u-c1"}
     logged = server.complained
