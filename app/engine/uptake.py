@@ -21,6 +21,7 @@ from app.engine.readings import Readings
 from app.engine.repeats import Repeats
 from app.engine.seconds import LATE_MS, Seconds
 from app.engine.seen import HORIZON_MS, SeenIds
+from app.engine.sources import Source
 from app.engine.spoken import JUDGED_SPEAKERS, Spoken
 from app.engine.state import State
 from app.engine.talk import Talk
@@ -67,7 +68,7 @@ class Uptake:
         changes: Changes,
     ) -> None:
         self._state, self._plan, self._seconds, self._readings = state, plan, seconds, readings
-        self._watch, self._life, self._health, self._matcher = watch, life, health, matcher
+        self._watch, self._life, self._health, self._matcher, self._changes = watch, life, health, matcher, changes
         self._opens_itself = {room.id for room in plan.rooms if room.opens_itself}
         self._seen = SeenIds(state.seen)
         self._fed: dict[str, Fed] = {}
@@ -77,7 +78,8 @@ class Uptake:
         everywhere = state.active if len(plan.rooms) > 1 else None
         self._acts = {room.id: Acts(room, everywhere, moment, self._talk) for room in state.rooms.values()}
         trade = Trade(state, plan, watch, life, health, self._repeats, moment, changes)
-        self._waiting = False
+        self._takers: dict[str, dict[str, Takers]] = {}
+        self._rooms_stood = 0
         self._handlers: dict[type[Event], Callable[[Any, RoomCounts], None]] = {
             **trade.handlers(),
             ev.ViewersEvent: self._viewers,
@@ -118,7 +120,7 @@ class Uptake:
         running = applied // 1_000
         least, offset = (clock.least_ms, clock.offset_ms) if clock.second == running else (_NEVER, 0)
         low = high = 0  # instants in [low, high) count in the second of the moment
-        takers: dict[str, Takers] = {}
+        takers = self._takers_of(moment.source)
         for position, event in enumerate(batch.events, chunk.first):
             kind, occurred = type(event), event.occurred_ms
             if verdicts is not None and (verdict := verdicts[position - chunk.first]) != "new":
@@ -136,16 +138,17 @@ class Uptake:
                 if at < forgotten and not _has_own_key(event):
                     self._state.backfill += 1
                     continue
+                if high:
+                    self._settle()
                 low, high = self._turn_to(at, forgotten)
-                takers = {}
             taking = takers.get(event.room)
             take = None if taking is None else taking.get(kind)
             if take is None:
                 moment.position, moment.at = position, at
                 if kind in _LOOKING:
                     self._settle()
-                    self._follow(event, fed, {})
-                    takers, low, high = {}, 0, 0  # rooms may have begun or ended
+                    self._follow(event, fed, takers)
+                    takers, low, high = self._takers_of(moment.source), 0, 0  # a room may have ended
                 else:
                     self._follow(event, fed, takers)
             elif kind is comment:
@@ -154,9 +157,16 @@ class Uptake:
                 take(event)
         self._settle()
 
+    def _takers_of(self, source: Source) -> dict[str, Takers]:
+        """Return by room who takes the kinds that this source has sent, as long as the rooms stand as they did."""
+        stand = self._changes.versions["rooms"]
+        if stand != self._rooms_stood:
+            self._rooms_stood = stand
+            self._takers.clear()
+        return self._takers.setdefault(source.id, {})
+
     def _turn_to(self, at: int, forgotten: int) -> tuple[int, int]:
         """Let events count in the second of `at`; return for which instants that holds, [low, high)."""
-        self._settle()
         moment = self._moment
         second = moment.second = self._seconds.of(at)
         late = moment.applied - LATE_MS
@@ -169,10 +179,8 @@ class Uptake:
         return (max(start, forgotten), min(end, late)) if moment.late else (max(start, forgotten, late), end)
 
     def _settle(self) -> None:
-        if self._waiting:
-            self._waiting = False
-            for acts in self._acts.values():
-                acts.settle()
+        for acts in self._acts.values():
+            acts.settle()
 
     def _follow(self, event: Event, fed: Fed, takers: dict[str, Takers]) -> None:
         """Follow one event by itself; enter into `takers` who takes the next of its kind and room from now on."""
@@ -194,7 +202,6 @@ class Uptake:
             return
         if room.state == "live" or kind not in _OPENING:
             takers.setdefault(room.id, {})[kind] = take
-        self._waiting = True
         take((self._moment.position, event, self._moment.at) if kind is ev.CommentEvent else event)
 
     def _count(self) -> None:

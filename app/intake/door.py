@@ -147,7 +147,8 @@ class Door:
             answer.refused.sort(key=lambda each: each.index)
         duplicates = sum([each.duplicates for each in answer.sessions])
         codes = Counter(each.code for each in answer.refused) if answer.refused else NO_CODES
-        EVENTS_DUPLICATE.add(duplicates)
+        if duplicates:
+            EVENTS_DUPLICATE.add(duplicates)
         for code, times in codes.items():
             EVENTS_REFUSED.add(times, code)
         self._tally.batch(

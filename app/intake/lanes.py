@@ -73,13 +73,15 @@ def sort_into_lanes(body: bytes, batch: Batch, lane_of: Callable[[str], Lane], g
     places = batch.places if batch.places is not None else range(len(batch.events))
     checks, short, faults = gate.checks, gate.short, batch.faults
     name, room, lane = "", None, Lane("")
+    low, high, take = lane.low, lane.high, lane.events.append
     for index, event in zip(places, batch.events, strict=True):
         if event.room != room:
             room = event.room
             lane = lanes.get(room) or lanes.setdefault(room, lane_of(room))
+            low, high, take = lane.low, lane.high, lane.events.append
         fault = lane.fault
         if fault is None:
-            if not lane.low <= event.occurred_ms <= lane.high:
+            if not low <= event.occurred_ms <= high:
                 fault = _when(event.occurred_ms, lane)
             elif not 0 < len(event.id) <= short:
                 if not event.id:
@@ -87,12 +89,14 @@ def sort_into_lanes(body: bytes, batch: Batch, lane_of: Callable[[str], Lane], g
                     force_setattr(event, "id", derived_id(name, index))
                 elif gate.long(event.id):
                     fault = ("too_long", "id")
-            fault = fault or checks[type(event.payload)](event.payload)
+            if fault is None:
+                payload = event.payload
+                fault = checks[type(payload)](payload)
         if fault is not None:
             faults.append((index, fault))
             continue
         placed = index, event
-        lane.events.append(placed)
+        take(placed)
         kind = type(event)
         if kind in _APART:
             if kind is StatusEvent:

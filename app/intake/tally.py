@@ -54,7 +54,8 @@ class Tally:
             counts = self._of(room, source, WHOLE_SOURCE, name)
             counts.last_ms = now
             counts.duplicates += duplicates
-            counts.refused.update(refused)
+            if refused:
+                counts.refused.update(refused)
             for field_name, times in unknown.items():
                 known = field_name in counts.unknown or len(counts.unknown) < NAMES
                 counts.unknown[field_name if known else ELSEWHERE] += times

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import Connection, select
 
 from app.domain.alerts import Mark
@@ -14,20 +15,9 @@ _marks = msgspec.json.Decoder(tuple[Mark, ...])
 
 
 def message_row(session_no: int, row: MessageRow) -> Row:
-    """Return the row of a message, in the table's order."""
-    marks = msgspec.json.encode(row.marks).decode() if row.marks else ""
-    return (
-        session_no,
-        row.position,
-        row.room,
-        row.kind,
-        row.at_ms,
-        row.who,
-        row.text,
-        row.user,
-        row.tier,
-        marks,
-    )
+    """Return the row of a message, in the table's order, which is also that of its fields."""
+    *told, marks = astuple(row)
+    return (session_no, *told, msgspec.json.encode(marks).decode() if marks else "")
 
 
 def messages(
