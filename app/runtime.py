@@ -232,6 +232,8 @@ class Runtime:
         self.failed: asyncio.Event = asyncio.Event()
         self.draining = False
         """About to stop: not ready for more, though what comes is still answered."""
+        self.last_words: list[Callable[[], None]] = []
+        """Called once at the stop, for what is told a minute at a time."""
         self.closing = False
         """Stopping: the door takes nothing new."""
         self.address = settings.public_url
@@ -342,6 +344,8 @@ class Runtime:
     async def stop(self) -> None:
         """Commit what waits, then let go of everything."""
         self.draining = self.closing = True
+        for tell in self.last_words:
+            tell()
         if self.standby is not None:
             await self.standby.stop()
         if self.owner is not None:

@@ -39,6 +39,7 @@ class Front:
             body_bytes=settings.limits.body_bytes,
             closed=lambda: runtime.closing,
         )
+        runtime.last_words.append(self._ingest.tell)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == INGEST_PATH:

@@ -1,6 +1,6 @@
 """What routes are given: the runtime, who is asking, the session in the address, the key of a command."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Annotated, Protocol
 
@@ -45,6 +45,7 @@ class Runtime(Protocol):
     directory: Directory
     draining: bool
     closing: bool
+    last_words: list[Callable[[], None]]
     address: str
     """Where others reach this server, as far as it knows."""
 

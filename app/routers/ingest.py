@@ -75,6 +75,10 @@ class Ingest:
         self._room_for = bodies
         self._sources: dict[str, tuple[TokenRow, Source]] = {}
 
+    def tell(self) -> None:
+        """Write down what this minute's requests came to so far."""
+        self._log.tell()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, name = perf_counter(), begin(scope).encode()
         source = NOBODY

@@ -1,7 +1,7 @@
 """The application over a House, spoken to by HTTP without a network."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,7 @@ class TestRuntime:
     build: str = "test"
     draining: bool = False
     closing: bool = False
+    last_words: list[Callable[[], None]] = field(default_factory=list)
     address: str = ""
     unsaved_since: Instant | None = None
     tail: list[MinuteRow] = field(default_factory=list)

@@ -76,6 +76,8 @@ async def test_a_run_that_uses_every_secret_writes_none_and_says_what_each_line_
     assert {"ms", "request"} <= ack.keys()
     assert any(line["path"] == "unmatched" and line["status"] == 404 for line in requests)
     assert not any(line["path"] == "/api/ingest" for line in requests)
+    (sums,) = [line for line in lines if line["event"] == "ingest"]
+    assert (sums["requests"], sums["taken"], sums["turned_away"]) == (2, 2, {"not_a_batch": 1})
 
 
 async def use_everything(address: str, link: str, admin: str) -> set[str]:
