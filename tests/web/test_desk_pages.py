@@ -4,6 +4,7 @@ import gzip
 import re
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import anyio
@@ -673,7 +674,9 @@ def modules(entry: Path) -> set[Path]:
         path = waiting.pop().resolve()
         if path not in found:
             found.add(path)
-            waiting += [path.parent / name for name in re.findall(r"^import .*'(\..+\.js)'$", path.read_text(), re.M)]
+            waiting += [
+                path.parent / name for name in re.findall(r"^import .*'(\..+\.js)'$", path.read_text(), re.MULTILINE)
+            ]
     return found
 
 
