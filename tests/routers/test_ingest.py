@@ -153,7 +153,7 @@ async def test_only_post_is_known(web: Web) -> None:
 
 @pytest.mark.parametrize(
     ("language", "title"),
-    [("zh-CN", "令牌不对或已被吊销"), ("zh-TW", "令牌不對或已被吊銷"), ("en", "The token is wrong or was revoked.")],
+    [("zh-CN", "令牌不对或已被吊销"), ("zh-TW", "權杖不對或已被撤銷"), ("en", "The token is wrong or was revoked.")],
 )
 async def test_a_problem_is_worded_in_the_senders_language(web: Web, language: str, title: str) -> None:
     client = web.client(Authorization="Bearer nope", **{"Accept-Language": language})
