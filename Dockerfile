@@ -28,7 +28,6 @@ COPY alembic ./alembic
 COPY static ./static
 COPY app ./app
 COPY --from=vendor /vendor/node_modules/uplot/dist/uPlot.iife.min.js ./static/vendor/uplot.js
-COPY --from=vendor /vendor/node_modules/uplot/dist/uPlot.min.css ./static/vendor/uplot.css
 COPY --from=vendor /vendor/node_modules/uplot/LICENSE ./static/vendor/uplot.LICENSE
 RUN python -m compileall -q app
 

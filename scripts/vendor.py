@@ -26,7 +26,6 @@ FOLDER = ROOT / "static" / "vendor"
 NAME = "uplot"
 FILES = {
     "package/dist/uPlot.iife.min.js": "uplot.js",
-    "package/dist/uPlot.min.css": "uplot.css",
     "package/LICENSE": "uplot.LICENSE",
 }
 STAMP = "uplot.version"
