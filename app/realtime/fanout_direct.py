@@ -18,6 +18,8 @@ SLOW_S: Final = 20.0
 """One that has taken nothing for so long is closed (1013)."""
 PING_S: Final = 20.0
 """One that has said nothing for so long is pinged; if it is silent as long again, it is gone (1011)."""
+PING_SPREAD_S: Final = 5
+"""A thousand that came together are not pinged together."""
 FAREWELL_S: Final = 10.0
 """For the other side to take our close and answer it; then the connection is cut."""
 LAST_S: Final = 1.0
@@ -138,7 +140,7 @@ class DirectSocket(asyncio.Protocol):
         if self._pinged is not None:
             if now - self._pinged >= PING_S:
                 self.close(1011, "no_pong")
-        elif now - self._heard >= PING_S:
+        elif now - self._heard >= PING_S + self._fd % PING_SPREAD_S:
             self._pinged = now
             self._hold(ping())
 

@@ -65,7 +65,8 @@ class Detachable(asyncio.Protocol):
     def _begin(self, data: bytes) -> bool:
         transport, self._asked = self._transport, True
         assert transport is not None
-        read = None if is_ssl(transport) else _read(data)
+        plain = transport.get_extra_info("socket") is not None and not is_ssl(transport)
+        read = _read(data) if plain else None
         if read is None:
             self._state.connections.discard(self)
             usual = self._usual = WebSocketsSansIOProtocol(self._config, self._state, self._app_state)

@@ -21,7 +21,7 @@ from app.domain.frames import Ask, Changed, Hello
 from app.domain.people import Clearance
 from app.instants import Instant
 from app.realtime.fanout import SLICE
-from app.realtime.fanout_direct import PING_S, SLOW_S, DirectSocket
+from app.realtime.fanout_direct import PING_S, PING_SPREAD_S, SLOW_S, DirectSocket
 from app.realtime.fanout_plain import Gone, PlainSocket
 from app.realtime.fanout_track import BATCH_BYTES
 from app.realtime.frames import delta_frame, snapshot_frames
@@ -425,7 +425,7 @@ def test_one_that_is_not_there_any_more_is_found_by_its_silence() -> None:
         gone.kernel.alive = False  # its kernel takes everything, as a proxy's does
         await asyncio.sleep(2 * PING_S - 3)
         assert (there.kernel.closed, gone.kernel.closed) == (None, None)
-        await asyncio.sleep(6)
+        await asyncio.sleep(PING_SPREAD_S + 5)
         assert gone.kernel.closed == (1011, "no_pong")
         await asyncio.sleep(5 * PING_S)
         assert there.kernel.closed is None

@@ -18,6 +18,7 @@ import uvicorn
 import uvloop
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
+from websockets.asyncio.client import connect
 from websockets.frames import Frame, Opcode
 
 from app.bus.memory import MemoryFrameLog
@@ -38,6 +39,10 @@ from tests.system.page import Believed
 VIEW = View("s1", "control", Clearance.OPEN)
 SEND_BUFFER = 64 * 1024
 MANY = 100
+SHAKE = (
+    "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: {version}\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+)
 
 
 class _Server(uvicorn.Server):
@@ -81,7 +86,17 @@ class House:
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         ws = WebSocket(scope, receive, send)
-        await ws.accept()
+        if scope["path"] == "/ws/away":
+            await ws.close(4403)
+            return
+        split = [(b"x-seen", b"1\r\nx: 2")] if EXTENSION in scope["extensions"] else []  # uvicorn's own breaks on it
+        await ws.accept(headers=split)
+        if scope["path"] == "/echo":
+            await ws.send_text(await ws.receive_text())
+            return
+        if scope["path"] == "/ws/refused":
+            await ws.close(4404, "nothing here")
+            return
         detach = scope["extensions"].get(EXTENSION)
         direct = detach() if detach is not None else None
         outlet = direct if direct is not None else PlainSocket(Channel(ws))
@@ -142,10 +157,7 @@ class Client:
         loop = asyncio.get_running_loop()
         await loop.sock_connect(raw, ("127.0.0.1", port))
         key = base64.b64encode(os.urandom(16)).decode()
-        head = (
-            f"GET /ws/x HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {key}\r\n"
-        )
-        await loop.sock_sendall(raw, f"{head}Sec-WebSocket-Version: 13\r\n\r\n".encode())
+        await loop.sock_sendall(raw, SHAKE.format(path="/ws/x", version=13, key=key).encode())
         self.raw = raw
         if reads:
             self.read()
@@ -370,5 +382,53 @@ def test_the_server_stops_soon_though_somebody_reads_nothing(play: Play) -> None
         await until(lambda: not len(house.viewers), "both have left")
         await well.vanish()
         await stalled.vanish()
+
+    play(script)
+
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+
+
+async def answer(port: int, path: str, version: str = "13", key: str = KEY, more: bytes = b"") -> bytes:
+    """What a server says to a handshake, to its end or for as long as it says something."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(SHAKE.format(path=path, version=version, key=key).encode() + more)
+    said = b""
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(1):
+            while piece := await reader.read(65_536):
+                said += piece
+                if b"\r\n\r\n" in said and b" 101 " not in said[:20]:
+                    break
+                if b"refused" in path.encode() and b"nothing here" in said:
+                    break
+    writer.transport.abort()
+    return said
+
+
+def test_a_handshake_is_answered_by_the_book_and_a_wrong_one_refused(play: Play) -> None:
+    async def script(house: House) -> None:
+        said = await answer(house.port, "/ws/refused")
+        head, _, rest = said.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head, "RFC 6455, section 1.3"
+        assert b"\r\nx: 2" not in head, "a header's value does not become another header"
+        assert rest == b"\x88\x0e" + struct.pack("!H", 4404) + b"nothing here"
+        assert (await answer(house.port, "/ws/away")).startswith(b"HTTP/1.1 403 ")
+        for path, version, key in (
+            ("/ws/x", "12", KEY),
+            ("/ws/x", "13", "c2hvcnQ="),
+            ("/ws/x", "13", "not base64 at all!!!!!!!"),
+            ("/ws/x?" + "y" * 20_000, "13", KEY),
+        ):
+            refused = await answer(house.port, path, version, key)
+            assert b" 101 " not in refused[:20], (path[:10], version, key)
+            assert refused[:10] in (b"HTTP/1.1 4", b""), refused[:40]
+        async with connect(f"ws://127.0.0.1:{house.port}/echo", proxy=None) as other:
+            await other.send("a path that is no stream")
+            assert await other.recv() == "a path that is no stream"
+        page = await Client().open(house.port)
+        await has_the_board(house, page)
+        await page.vanish()
 
     play(script)
