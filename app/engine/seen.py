@@ -16,7 +16,7 @@ MOST_IDS: Final = 200_000
 SLICE_MS: Final = 10_000
 SLICE_IDS: Final = 20_000
 """A slice is closed after so many ids too: neither packing one nor forgetting one may hold up the loop."""
-FORGOTTEN_AT_ONCE: Final = 4
+FORGOTTEN_AT_ONCE: Final = 2
 """Slices, a few milliseconds; after a storm the others follow with the next ones."""
 _PRINT: Final = 0xFFFF_FFFF
 

@@ -20,10 +20,16 @@ AT_ONCE: Final = 1_000
 
 
 class _Kept(Struct, frozen=True, tag="kept", tag_field="kind"):
-    """A level, and the hashes of the ids that made it, oldest first; an earlier build kept the event alone."""
+    """A level, and the hashes of the ids that made it, oldest first; an earlier build kept the event alone.
+
+    `read_ms`: when the level itself was read, before the changes that were added since. A change from before it is in
+    it already, whichever id it has: so a session takes it too, and what comes again after a session took over counts
+    in neither.
+    """
 
     event: LevelEvent
     ids: tuple[int, ...] = ()
+    read_ms: int | None = None
 
 
 _body: "msgspec.json.Decoder[_Kept | LevelEvent]" = msgspec.json.Decoder(_Kept | LevelEvent)
@@ -82,19 +88,27 @@ def _after(held: _Kept | None, event: LevelEvent) -> _Kept | None:
     name = id_hash(event.id)
     if held is not None and name in held.ids:
         return None
-    newer = event if held is None else _newer(held.event, event)
+    newer = event if held is None else _newer(held, event)
     if newer is None or (isinstance(newer, StockEvent) and newer.payload.available is None):
         return None
-    return _Kept(newer, (*(held.ids if held else ()), name)[-KNOWN_IDS:])
+    read_ms = event.occurred_ms if held is None or newer is event else _read_ms(held)
+    return _Kept(newer, (*(held.ids if held else ()), name)[-KNOWN_IDS:], read_ms)
 
 
-def _newer(held: LevelEvent, event: LevelEvent) -> LevelEvent | None:
+def _read_ms(held: _Kept) -> int:
+    return held.event.occurred_ms if held.read_ms is None else held.read_ms
+
+
+def _newer(kept: _Kept, event: LevelEvent) -> LevelEvent | None:
     """Return what to hold from now on; None to leave it as it is."""
+    held = kept.event
     if isinstance(held, StockEvent) and isinstance(event, StockEvent):
         old, new = held.payload, event.payload
         if old.version is not None and new.version is not None and new.version <= old.version:
             return None
         if new.available is None:
+            if event.occurred_ms <= _read_ms(kept):
+                return None
             level = (old.available or 0) + (new.delta or 0)
             payload = msgspec.structs.replace(new, available=level, delta=None)
             event = msgspec.structs.replace(

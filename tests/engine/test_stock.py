@@ -218,3 +218,9 @@ def test_what_was_paid_hours_ago_still_comes_off_an_old_level() -> None:
     assert flow.since(3_599_000) == exact
     assert flow.since(-1) == 5_400
     assert len(flow.times) < 4_000
+
+
+def test_a_change_that_is_in_the_opening_level_counts_no_more_when_it_comes_again() -> None:
+    script = script_opened("", OpeningLevel(490, START - 60_000))
+    script.send(1, script.stock(-60, delta=-10), script.stock(-70, delta=-5), script.stock(-59, delta=-1))
+    assert script.topic("skus")["SKU-2"].sellable == 489

@@ -57,6 +57,15 @@ async def test_a_change_of_no_known_level_says_nothing_and_counts_once_there_is_
     assert await available(store) == [97]
 
 
+async def test_a_change_that_a_session_took_over_is_not_added_to_the_next_level_when_it_comes_again(store: Store) -> None:
+    change = stock("b", 2, delta=-3)
+    await kept(store, stock("a", 1, 100), change)
+    await store.write(partial(forget, rooms=[ROOM]))
+    await kept(store, stock("c", 5, 90))
+    await kept(store, change, stock("d", 7, delta=-1), stock("e", 6, delta=-1))
+    assert await available(store) == [88]
+
+
 async def test_changes_from_two_sides_at_once_both_count(store: Store) -> None:
     await kept(store, stock("a", 1, 1_000))
     await asyncio.gather(*(kept(store, stock(f"d{n}", 2, delta=-1)) for n in range(20)))
