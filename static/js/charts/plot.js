@@ -40,6 +40,8 @@ export class Plot {
   /** @type {number | null} */ #cursor = null
   /** @type {number[]} */ #ticks = [0]
   /** @type {{ from: number, to: number }[]} */ #unknown = []
+  /** Whether nothing at all is known of the view. */
+  #empty = false
   #step = 1_000
   #made = ''
   #width = 0
@@ -153,6 +155,7 @@ export class Plot {
       } else if (missing && began < 0) began = i
       if (i < count && this.#first[i] === this.#first[i]) known = true
     }
+    this.#empty = !known && model.from >= model.loadedFrom
   }
 
   /** @param {PlotModel} model @returns {UPlot} made anew when it has other curves */
@@ -186,7 +189,7 @@ export class Plot {
       ],
       series: [{}, ...model.lines.map((line) => ({ scale: 'y', auto: false, stroke: () => token(line.colour), width: 2, dash: line.dash, points: { show: false } }))],
       hooks: {
-        drawAxes: [(plot) => drawBehind(scene(plot), now(), this.#unknown)],
+        drawAxes: [(plot) => drawBehind(scene(plot), now(), this.#unknown, this.#empty)],
         draw: [(plot) => drawAbove(scene(plot), now(), this.#xs, this.#ys[0] ?? [])],
         setCursor: [(plot) => this.#moved(plot)],
         setSelect: [(plot) => this.#selected(plot)]

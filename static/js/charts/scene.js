@@ -53,8 +53,8 @@ function within (f, draw) {
   f.pen.restore()
 }
 
-/** @param {Stage} stage @param {Scene} scene @param {readonly { from: number, to: number }[]} unknown */
-export function drawBehind (stage, scene, unknown) {
+/** @param {Stage} stage @param {Scene} scene @param {readonly { from: number, to: number }[]} unknown @param {boolean} empty  nothing is known at all */
+export function drawBehind (stage, scene, unknown, empty) {
   const f = frame(stage)
   within(f, () => {
     if (scene.chosen) drawChosen(f, scene, scene.chosen)
@@ -62,6 +62,7 @@ export function drawBehind (stage, scene, unknown) {
       if (!scene.gaps.some((gap) => gap.from <= stretch.from + 2_000 && gap.to >= stretch.to - 2_000)) hatch(f, stage, stretch.from, stretch.to, [scene.unknownText])
     }
     for (const gap of scene.gaps) hatch(f, stage, gap.from, gap.to, [gap.text, gap.short])
+    if (empty) write(f, stage, scene.unknownText, (f.left + f.right) / 2, (f.top + f.floor) / 2, '--text-3', 'center')
     f.pen.lineWidth = f.px
     f.pen.strokeStyle = token('--text-3')
     f.pen.globalAlpha = 0.45

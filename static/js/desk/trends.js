@@ -10,7 +10,7 @@
  * @typedef {{ key: string, colour: string, dash: number[], factor: number }} Line
  * @typedef {{ id: string, at: number, to: number | null, rank: number }} Alarm
  * @typedef {{
- *   id: string, title: string, keys: Key[], from: number, to: number, ceilingOf: number, lines: Line[], unit: 'number' | 'percent', column: string,
+ *   id: string, title: string, keys: Key[], from: number, to: number, ceilingOf: number, lines: Line[], unit: 'number' | 'tenths' | 'percent', column: string,
  *   limit: { value: number, text: string, below: boolean } | null, alarms: Alarm[],
  *   forecast: { rank: number, from: { at: number, value: number }, to: { at: number, value: number }, endAt: number | null, nowText: string, outText: string, endText: string } | null
  * }} Trend  `column`: its heading in the table
@@ -29,6 +29,7 @@ const LENGTH = { '10m': 600_000, '1h': 3_600_000 }
 const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3], [4, 2], [1, 3]]
 const LEAST_MS = 120_000 // the first seconds alone would be one wild scribble over the whole width
 const MARGIN_MS = 30_000
+const LATE_MS = 3_000
 
 /** @param {Moment} moment @param {View} view @returns {{ from: number, to: number }} */
 export function extent (moment, view) {
@@ -143,7 +144,7 @@ function stock (base) {
 function pace (base) {
   const row = skuOf(base.moment, base.view)
   return withLimit({
-    ...plain(base, 'pace', t('console.chart.rate_of'), [single(row ? `sell_rate@sku:${row.sku}` : '')]),
+    ...plain(base, 'pace', t('console.chart.rate_of'), [single(row ? `sell_rate@sku:${row.sku}` : '')]), unit: 'tenths',
     limit: drawn(limitOf(base.moment.board, 'sell_rate', 'sku', measureOf(row)), 1, (value) => number(value))
   })
 }
@@ -164,8 +165,16 @@ function lookAhead (moment, row, past, rank) {
 
 /** @param {Trend} trend @param {Moment} moment @param {number} at @param {(value: number) => string} write @returns {string} what the curves say at an instant */
 export function readAt (trend, moment, at, write) {
-  const second = Math.floor(at / 1_000) * 1_000
-  return trend.lines.map((line) => moment.history.at(line.key, second) * line.factor).map((value) => (Number.isNaN(value) ? '—' : write(value))).join(' · ')
+  return trend.lines.map((line) => newest(moment, line.key, Math.floor(at / 1_000) * 1_000) * line.factor).map((value) => (Number.isNaN(value) ? '—' : write(value))).join(' · ')
+}
+
+/** @param {Moment} moment @param {string} key @param {number} second @returns {number} its value, or that of a second or two before: frames may come late */
+function newest ({ history }, key, second) {
+  for (let at = second; at >= second - LATE_MS; at -= 1_000) {
+    const value = history.at(key, at)
+    if (!Number.isNaN(value)) return value
+  }
+  return NaN
 }
 
 const ROWS = 12

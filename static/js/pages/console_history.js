@@ -123,8 +123,9 @@ export class HistoryPart {
   /**
    * @param {string} query
    * @param {(before: number | null) => void} done  where older minutes begin
+   * @param {number} [upto]  what was asked for ended here
    */
-  async #series (query, done) {
+  async #series (query, done, upto = Infinity) {
     const { session } = this.#room
     if (this.#loading.has(query)) return
     this.#loading.add(query)
@@ -133,7 +134,7 @@ export class HistoryPart {
     if (!answer?.ok || session !== this.#room.session) return
     const body = await answer.json()
     this.#room.history.load(body.rows)
-    done(body.rows.length > 0 ? body.before_ms ?? null : null)
+    done(body.rows.length > 0 && body.before_ms != null && body.before_ms < upto ? body.before_ms : null)
     this.#room.redraw(['history'])
   }
 
@@ -145,9 +146,9 @@ export class HistoryPart {
 
   /** Follow the series back, page by page, as far as the view reaches. @param {number} from @param {string} sku */
   #loadOlder (from, sku) {
-    if (this.#before !== null && from < this.#before) this.#series(`${METRICS.map((metric) => `metric=${metric}`).join('&')}&to_ms=${this.#before}`, (before) => { this.#before = before })
+    if (this.#before !== null && from < this.#before) this.#series(`${METRICS.map((metric) => `metric=${metric}`).join('&')}&to_ms=${this.#before}`, (before) => { this.#before = before }, this.#before)
     const goods = this.#goods.get(sku)
-    if (goods != null && from < goods) this.#series(`${GOODS}&scope_id=${encodeURIComponent(sku)}&to_ms=${goods}`, (before) => { this.#goods.set(sku, before) })
+    if (goods != null && from < goods) this.#series(`${GOODS}&scope_id=${encodeURIComponent(sku)}&to_ms=${goods}`, (before) => { this.#goods.set(sku, before) }, goods)
   }
 
   /** @param {string} session  its alerts and prompts, of which the board keeps only what still waits */

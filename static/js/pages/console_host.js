@@ -93,7 +93,7 @@ export class HostPart {
 
   /** A call that comes while the page looks on is of this moment, however old its receipt. @param {readonly Prompt[]} prompts */
   #hear (prompts) {
-    if (this.#room.session === '') return
+    if (this.#room.session === '' || this.#room.preparing) return
     for (const call of callsOf(prompts)) {
       if (!this.#heard.has(call.key)) this.#heard.set(call.key, this.#listening ? Math.max(call.at, this.#room.feed.clock.now_ms) : call.at)
     }

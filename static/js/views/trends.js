@@ -15,7 +15,8 @@ import { attr, find, keyed, put } from './dom.js'
 
 /** @param {Trend} trend @returns {(value: number) => string} a value in full */
 export function writer (trend) {
-  return trend.unit === 'percent' ? (value) => `${number(value, 1)}%` : (value) => number(value, value < 10 && value % 1 !== 0 ? 1 : 0)
+  if (trend.unit === 'percent') return (value) => `${number(value, 1)}%`
+  return trend.unit === 'tenths' ? (value) => number(value, value < 10 && value % 1 !== 0 ? 1 : 0) : (value) => number(value)
 }
 
 /** @param {HTMLElement} card @param {Trend} trend @param {Moment} moment @param {number | null} cursor */
