@@ -8,7 +8,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from app.domain.frames import BEAT_MS, Beat
+import structlog
+
+from app.domain.frames import BEAT_MS, CLOSE_BROKEN, Beat
 from app.metrics.own import FRAME_BYTES, FRAMES
 from app.realtime.fanout_track import Batch, Present, Track
 from app.realtime.fanout_wire import framed
@@ -24,6 +26,8 @@ BEAT_EARLY_S: Final = 0.75 * BEAT_MS / 1000
 STALLED_S: Final = 1.0
 """One that was stalled longer is given the present, if that is less than what it has missed."""
 NOWHERE: Final = -2
+
+log = structlog.get_logger()
 
 
 class Outlet(Protocol):
@@ -203,7 +207,10 @@ class Fanout:
         while self._older:
             older, self._older = self._older, {}
             epoch = max(epoch for epoch, _ in older.values())
-            await self.source.look_back(epoch, min(seq for at, seq in older.values() if at == epoch))
+            try:
+                await self.source.look_back(epoch, min(seq for at, seq in older.values() if at == epoch))
+            except Exception:
+                log.exception("look_back_breaks")  # they get the present
             for viewer, place in older.items():
                 if viewer.waits and viewer.fanout is self:
                     viewer.waits = False
@@ -221,7 +228,12 @@ class Fanout:
         self._slice(list(self.viewers), 0)
 
     def _slice(self, viewers: list[Viewer], at: int) -> None:
-        self._write(viewers[at : at + SLICE])
+        part = viewers[at : at + SLICE]
+        try:
+            self._write(part)
+        except Exception:
+            log.exception("pass_breaks", viewers=len(part))
+            self._one_by_one(part)
         if at + SLICE < len(viewers):
             self._next = self._loop.call_soon(self._slice, viewers, at + SLICE)
             return
@@ -256,9 +268,16 @@ class Fanout:
                 if taken < batch.count or viewer.seq < track.seq:
                     viewer.beat = self._beat
                     viewer.push()
-
         FRAMES.add(frames)
         FRAME_BYTES.add(size)
+
+    def _one_by_one(self, viewers: list[Viewer]) -> None:
+        """After a mistake of ours: whoever it hangs on is let go of, and the others have what is theirs."""
+        for viewer in viewers:
+            try:
+                self._write([viewer])
+            except Exception:
+                viewer.outlet.close(CLOSE_BROKEN, "internal")
 
     def _due(self, seq: int) -> Batch | None:
         """What somebody at this place gets: the deltas after it, and the beat if that is all of them."""

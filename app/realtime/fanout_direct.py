@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, MutableSet
 from typing import Any, Final, Protocol
 
-from app.domain.frames import CLOSE_BUSY, CLOSE_RESTART
+from app.domain.frames import CLOSE_BROKEN, CLOSE_BUSY, CLOSE_RESTART
 from app.metrics.own import SLOW_VIEWERS
 from app.realtime.fanout_track import Batch
 from app.realtime.fanout_wire import Inlet, Kind, WireFault, close_code, closing, ping, pong
@@ -139,7 +139,7 @@ class DirectSocket(asyncio.Protocol):
         """Ping one that has been silent; whoever is there answers."""
         if self._pinged is not None:
             if now - self._pinged >= PING_S:
-                self.close(1011, "no_pong")
+                self.close(CLOSE_BROKEN, "no_pong")
         elif now - self._heard >= PING_S + self._fd % PING_SPREAD_S:
             self._pinged = now
             self._hold(ping())

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from typing import Protocol
 
+from app.domain.frames import CLOSE_BUSY
 from app.metrics.own import SLOW_VIEWERS
 from app.realtime.fanout_direct import FAREWELL_S, SLOW_S, Watcher
 from app.realtime.fanout_track import Batch
@@ -82,7 +83,7 @@ class PlainSocket:
     def tick(self, now: float) -> None:
         if self._frame is not None and now - self._since >= SLOW_S:
             SLOW_VIEWERS.add()
-            self.close(1013, "too_slow")
+            self.close(CLOSE_BUSY, "too_slow")
             self._frame = None
 
     async def _send(self) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from app.domain.frames import BEAT_MS, Ask, Hello
+from app.domain.frames import BEAT_MS, CLOSE_BROKEN, Ask, Hello
 from app.realtime.fanout import Fanout, Outlet, Viewer
 from app.realtime.fanout_wire import framed
 from app.realtime.frames import encode
@@ -163,7 +163,11 @@ class Viewers:
         for fanout in self._relay.fanouts():
             fanout.beat()
             for viewer in list(fanout.viewers):
-                viewer.outlet.tick(now)
+                try:
+                    viewer.outlet.tick(now)
+                except Exception:
+                    log.exception("socket_breaks")
+                    viewer.outlet.close(CLOSE_BROKEN, "internal")
 
     def _move(self, gallery: _Gallery) -> None:
         """Greet everybody again, and let them watch the board that is shown now."""

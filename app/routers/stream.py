@@ -18,8 +18,10 @@ from starlette.types import Receive, Scope, Send
 from app.access.access import DEVICE_COOKIE, SIGN_IN_COOKIE
 from app.access.principal import NotSignedIn, Principal
 from app.domain.frames import (
+    CLOSE_BROKEN,
     CLOSE_BUSY,
     CLOSE_FORBIDDEN,
+    CLOSE_INVALID,
     CLOSE_NOT_FOUND,
     CLOSE_SIGNED_OUT,
     SUBPROTOCOL,
@@ -42,8 +44,6 @@ MOST_OF_ONE: Final = 64
 """Sockets of one person, token or tablet at a time."""
 AUDIENCES: Final = frozenset({"control", "tablet", "wall"})
 PLACE_DIGITS: Final = 19
-CLOSE_INVALID: Final = 1008
-CLOSE_BROKEN: Final = 1011
 
 
 class Runtime(Shared, Protocol):

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -23,7 +24,7 @@ from app.instants import Instant
 from app.realtime.fanout import SLICE
 from app.realtime.fanout_direct import PING_S, PING_SPREAD_S, SLOW_S, DirectSocket
 from app.realtime.fanout_plain import Gone, PlainSocket
-from app.realtime.fanout_track import BATCH_BYTES
+from app.realtime.fanout_track import BATCH_BYTES, Batch
 from app.realtime.frames import delta_frame, snapshot_frames
 from app.realtime.hub import Clocked, View
 from app.realtime.relay import LINGER_S, WANT_EVERY_S, Relay
@@ -415,6 +416,28 @@ def test_one_that_takes_nothing_for_twenty_seconds_is_closed_and_the_others_are_
         await asyncio.sleep(0.1)
         assert ends[1].kernel.closed == (1013, "too_slow"), "the framework closes once it is let"
         assert len(stage.viewers) == 2
+
+    played(play)
+
+
+def test_a_mistake_of_ours_with_one_viewer_takes_nothing_from_the_others() -> None:
+    async def play(stage: Stage) -> None:
+        ends = [stage.direct() for _ in range(5)]
+        await asyncio.sleep(0.1)
+
+        def breaks(batch: Batch) -> int:
+            raise ZeroDivisionError
+
+        cast("Any", ends[2].seat).outlet = SimpleNamespace(
+            busy=False, take=breaks, tick=lambda now: None, close=lambda code, reason: ends[2].seat.ended()
+        )
+        for _ in range(3):
+            await stage.publish(2)
+            await asyncio.sleep(0.1)
+        for end in (*ends[:2], *ends[3:]):
+            believe(end)
+            assert (end.page.seq, end.page.deltas, end.page.faults) == (6, 6, [])
+        assert len(stage.viewers) == 4
 
     played(play)
 
