@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import importlib
 import json
 import os
 import re
@@ -22,18 +23,21 @@ from msgspec.structs import replace
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from app.access.attempts import LockedOut
 from app.cli import COMMANDS
 from app.delivery.event import EVENT_BYTES, VERSION, Story, Type, event_of
 from app.delivery.robots import Message, Robot
 from app.delivery.webhook import Webhook
 from app.domain.alerts import Evidence
 from app.domain.events import KINDS
+from app.errors import ControlRoomError
 from app.intake.batch import PAYLOADS, read_batch
 from app.intake.gate import Gate
 from app.intake.refusals import REASONS, RETRYABLE
 from app.intake.seal import Seal
 from app.metrics.own import METRICS
 from app.replay.plan import READERS, Part, read_plan
+from app.routers.errors import problem_document, status_of
 from app.rules.check import check, run_tests
 from app.rules.file import _DEFAULT_KEYS, _FILE_KEYS
 from app.rules.reading import _EVIDENCE_KEYS, _LEVEL_KEYS, _POLICIES, _RULE_KEYS, _TEXT_KEYS
@@ -81,9 +85,13 @@ def test_blocks_are_of_kinds_that_are_tried() -> None:
         "rules": {"yaml", "sh"},
         "operations": {"sh", "text", "yaml"},
         "recordings": {"sh", "yaml"},
+        "api": {"json"},
     }
     for name, kinds in known.items():
         assert {block.kind for block in blocks(name)} == kinds, name
+    # These are tried beside what they are about: tests/workspace/test_docs.py, tests/images/test_deploying.py.
+    elsewhere = {"workspace", "deploy"}
+    assert {file.stem for file in DOCS.glob("*.md") if blocks(file.stem)} == known.keys() | elsewhere
 
 
 # connect.md, from top to bottom, as somebody with an empty folder would do it.
@@ -413,6 +421,36 @@ def test_every_file_of_the_data_folder_is_on_the_page(place: Place) -> None:
     text = page("operations")
     for name in made:
         assert f"`{name}`" in text or f"`{name.removeprefix('cueroom.sqlite3')}`" in text, name
+
+
+# api.md
+
+
+def refusals() -> dict[str, int]:
+    """Return the status of every refusal there is, by its code."""
+    importlib.import_module("app.main")  # and with it every room that refuses something
+    kinds, found = [ControlRoomError], dict[str, int]()
+    while kinds:
+        kind = kinds.pop()
+        kinds += kind.__subclasses__()
+        found[kind.code] = status_of(kind.__new__(kind))
+    return found
+
+
+def test_the_refusals_of_the_api_have_the_status_the_page_gives_them() -> None:
+    outcomes = {"ended"}  # no refusal, but what a command came to
+    told = re.findall(r"^\| (\d{3}) \| ((?:`\w+` ?)+)", page("api"), re.MULTILINE)
+    by_code = {code: int(status) for status, codes in told for code in re.findall(r"`(\w+)`", codes)}
+    assert len(by_code) > 15
+    known = refusals()
+    assert {code: known.get(code) for code in by_code.keys() - outcomes} == {
+        code: status for code, status in by_code.items() if code not in outcomes
+    }
+
+
+def test_the_problem_on_the_page_of_the_api_is_the_one_that_is_told() -> None:
+    (shown,) = [json.loads(block.text) for block in blocks("api")]
+    assert problem_document(LockedOut("too many attempts; wait 30 s", wait_s=30), "zh-CN") == shown
 
 
 # recordings.md
