@@ -9,7 +9,7 @@ import msgspec
 from app.domain.board import Audience, Topic
 from app.domain.commands import AckAlert, MoveRundown, ReceivePrompt, SendPrompt, Stage, UnackAlert
 from app.domain.effects import Effects
-from app.domain.events import Event, FollowEvent
+from app.domain.events import EnterEvent, Event, FollowEvent, LikeEvent, ShareEvent
 from app.domain.identity import Position
 from app.domain.people import Clearance
 from app.domain.records import Chunk, Events, size_of
@@ -55,6 +55,29 @@ def random_session(seed: int, steps: int = 100) -> tuple[Script, Effects]:
         else:
             script.say(second, draw.choice(LINES))
     return script, script.engine.take_effects()
+
+
+@cache
+def crowded_session(seed: int) -> Script:
+    """Return a session whose batches hold hundreds of events of both rooms: of several seconds, some late or repeated,
+    running totals, first viewer counts, rooms that pause and come back, and words that are judged, all mixed."""
+    draw = random.Random(seed)
+    script = Script(TWO_ROOMS, live=draw.random() < 0.5)
+    sent: list[Event] = []
+    for second in range(2, 60, 9):
+        batch = [_event(draw, script, second) for _ in range(draw.randint(100, 300))]
+        for _ in range(40):
+            room, when = draw.choice(("r1", "r2")), second - draw.choice((0.0, 0.3, 1.4, 33.0))
+            kind = draw.choice((LikeEvent, EnterEvent, ShareEvent, FollowEvent))
+            batch.append(script.act(kind, when, draw.randint(1, 150), room, total=draw.randint(0, 900)))
+        batch += [script.speech(second, draw.choice(LINES)) for _ in range(3)]
+        batch += [script.status(second, draw.choice(("live", "paused")), draw.choice(("r1", "r2"))) for _ in range(2)]
+        batch += draw.sample(sent, min(5, len(sent)))
+        draw.shuffle(batch)
+        sent += batch
+        script.send(second, *batch, source=draw.choice(("feed", "obs")))
+    script.wait(70)
+    return script
 
 
 def _event(draw: random.Random, script: Script, second: float) -> Event:
@@ -123,8 +146,8 @@ def play_restless(engine: Engine, chunks: list[Chunk], seed: int) -> Effects:
     return merged(parts)
 
 
-def cut(chunks: list[Chunk], seed: int) -> Iterator[Chunk]:
-    """Yield the same events in smaller chunks, each keeping its instant."""
+def cut(chunks: list[Chunk], seed: int, most: int = 1_000) -> Iterator[Chunk]:
+    """Yield the same events in smaller chunks of at most so many, each keeping its instant."""
     draw = random.Random(seed)
     for chunk in chunks:
         body = chunk.body
@@ -133,7 +156,7 @@ def cut(chunks: list[Chunk], seed: int) -> Iterator[Chunk]:
             continue
         first, rest = int(chunk.first), list(body.events)
         while rest:
-            size = draw.randint(1, len(rest))
+            size = draw.randint(1, min(most, len(rest)))
             part = Events(body.source, body.rooms, rest[:size], body.source_name)
             last = first + size_of(part) - 1
             yield Chunk(Position(first), Position(last), chunk.applied_ms, chunk.received_ms, part, chunk.fence)

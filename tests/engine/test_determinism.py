@@ -6,10 +6,11 @@ from app.domain.board import Audience, Topic
 from app.domain.people import Clearance
 from app.domain.records import Gap
 from app.engine.changes import TOPICS
+from app.engine.checkpoint import decode
 from app.engine.engine import Engine
 from app.instants import Instant
-from tests.engine.runs import boards, cut, play, play_restless, random_session, told
-from tests.engine.script import Script, matcher
+from tests.engine.runs import boards, crowded_session, cut, play, play_restless, random_session, told
+from tests.engine.script import Script, matcher, merged
 
 SEEDS = range(8)
 
@@ -45,6 +46,21 @@ def test_cutting_the_record_differently_changes_nothing(seed: int) -> None:
     whole, pieces = script.fresh(), script.fresh()
     assert told(play(pieces, cut(script.chunks, seed))) == told(play(whole, script.chunks))
     assert boards(pieces) == boards(whole)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_batch_of_hundreds_comes_to_the_same_as_its_events_one_by_one(seed: int) -> None:
+    script = crowded_session(seed)
+    whole, singly = script.fresh(), script.fresh()
+    together, apart = play(whole, script.chunks), play(singly, cut(script.chunks, seed, most=1))
+    for engine in (whole, singly):
+        engine.advance(script.engine.now)
+    assert told(merged((apart, singly.take_effects()))) == told(merged((together, whole.take_effects())))
+    assert boards(singly) == boards(whole)
+    held, expected = (decode(engine.checkpoint(), script.opened.session) for engine in (singly, whole))
+    assert (held.rooms, held.active, held.skus, held.seen) == (
+        expected.rooms, expected.active, expected.skus, expected.seen,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from app.domain.events import Act, Event, LikeEvent
-from app.engine.seen import LEAST_MS, MOST_IDS, SLICE_IDS, SeenIds, SeenSlices
+from app.engine.seen import LEAST_MS, MOST_IDS, SLICE_IDS, SeenIds, SeenSlices, Verdict
 
 NOW = 1_764_000_000_000
 
@@ -17,9 +17,10 @@ def cut(events: list[Event], size: int) -> Iterator[list[Event]]:
         yield events[start : start + size]
 
 
-def told(size: int) -> tuple[SeenSlices, list[str]]:
+def told(size: int) -> tuple[SeenSlices, list[Verdict]]:
     """Send a storm with repetitions in it in batches of a size, all at one instant; return what is held and judged."""
-    slices, verdicts = SeenSlices(), []
+    slices = SeenSlices()
+    verdicts: list[Verdict] = []
     seen = SeenIds(slices)
     events = storm(2 * SLICE_IDS + 500)
     events[SLICE_IDS + 7 : SLICE_IDS + 7] = events[:3]

@@ -57,7 +57,7 @@ async def test_a_change_of_no_known_level_says_nothing_and_counts_once_there_is_
     assert await available(store) == [97]
 
 
-async def test_a_change_that_a_session_took_over_is_not_added_to_the_next_level_when_it_comes_again(store: Store) -> None:
+async def test_a_change_that_a_session_took_over_is_never_added_to_the_next_level(store: Store) -> None:
     change = stock("b", 2, delta=-3)
     await kept(store, stock("a", 1, 100), change)
     await store.write(partial(forget, rooms=[ROOM]))
