@@ -484,6 +484,11 @@ def test_every_link_leads_somewhere() -> None:
                 assert (file.parent / target).exists(), f"{file.name}: {target}"
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [file.name for file in DOCS.glob("*.md") if f"(docs/{file.name})" not in text] == []
+
+
 def test_every_cueroom_command_in_the_pages_is_one() -> None:
     for file in [*DOCS.glob("*.md"), ROOT / "README.md"]:
         for words in re.findall(r"`cueroom ([a-z]+)", file.read_text(encoding="utf-8")):
