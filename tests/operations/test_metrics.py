@@ -7,9 +7,10 @@ import httpx2
 import pytest
 
 from app.domain.people import SYSTEM
-from app.main import build
+from app.main import build, build_inner
 from app.metrics.family import MOST_SERIES, OTHER, Metrics
 from app.metrics.own import METRICS
+from app.operations.observed import Observed
 from tests.operations.house import House, comment, open_house, speech, viewers
 
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (-?[0-9.e+-]+|NaN|[+-]Inf)')
@@ -126,3 +127,19 @@ async def test_a_request_id_that_is_not_sane_is_replaced(given: str, tmp_path: P
     async with open_house(tmp_path) as house, await house.client() as client:
         answer = await client.get("/healthz", headers=[(b"X-Request-Id", given.encode())])
         assert answer.headers["X-Request-Id"] not in ("", given)
+
+
+async def test_a_process_of_one_role_tells_what_it_has_and_nothing_else(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        pump = Observed(store=house.store, clock=house.clock, build="t", role="pump")
+        found = parsed((await pump.text(ready=True)).decode())
+        assert not any(name.startswith(("cueroom_sessions", "cueroom_boards", "cueroom_checkpoint")) for name in found)
+        assert found['cueroom_outbox_rows{state="waiting"}'] == 0
+        assert any(name.startswith("cueroom_build_info{") and 'role="pump"' in name for name in found)
+        transport = httpx2.ASGITransport(app=build_inner(house.runtime), client=("127.0.0.1", 1))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8060") as client:
+            for path in ("/healthz", "/readyz", "/metrics"):
+                answer = await client.get(path)
+                assert answer.status_code in (200, 503)
+                assert answer.headers["X-Request-Id"]
+            assert (await client.get("/api/sessions")).status_code == 404

@@ -47,7 +47,7 @@ async def test_a_run_that_uses_every_secret_writes_none_and_says_what_each_line_
                 await page.shows("what was said", "alerts", len)
                 await until(lambda: chat.received, "the group was told")
                 (alert,) = page.topics["alerts"].values()
-                session = page.hello["session"]  # type: ignore[index]  # it has opened
+                session = page.hello["session"]
                 acked = await command(admin, f"/api/sessions/{session}/alerts/{alert['id']}/ack", "key-of-ack", {})
                 assert acked.status_code == 200
                 figures = (await admin.get("/metrics")).text.splitlines()
