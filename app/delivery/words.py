@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from app.domain.words import LANGUAGES
+from app.domain.words import Sentences, told_in
 
-_TEXTS: Final[dict[str, tuple[str, str, str]]] = {
+_TEXTS: Final[Sentences] = {
     "drill": ("演练", "演練", "Drill"),
     "resent": ("重发", "重發", "Sent again"),
     "test": ("测试", "測試", "Test"),
@@ -114,8 +114,7 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
 
 def word(code: str, language: str, **values: str | int | float) -> str:
     """Return a text in one language, the Chinese where it is not ours."""
-    index = LANGUAGES.index(language) if language in LANGUAGES else 0
-    return _TEXTS[code][index].format(**values)
+    return told_in(language, _TEXTS, code, values)
 
 
 def reason(code: str, language: str, **values: str | int | float) -> str:

@@ -1,5 +1,6 @@
 """Authors' texts by language; words of the interface are never in here, the page adds those."""
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 Language = Literal["zh-CN", "zh-TW", "en"]
@@ -12,3 +13,24 @@ Words = dict[str, str]
 def in_language(words: Words, language: str) -> str:
     """Return the text in `language`, else the Chinese, else whatever there is, else nothing."""
     return words.get(language) or words.get("zh-CN") or next(iter(words.values()), "")
+
+
+Sentences = Mapping[str, tuple[str, str, str]]
+"""Code -> zh-CN, zh-TW, en, with `{name}` where a value is put in: what the house itself says away from its pages."""
+
+
+def told(sentences: Sentences, code: str, values: Mapping[str, str | int | float]) -> Words:
+    """Return the sentence of a code in every language, filled."""
+    return {language: said.format_map(values) for language, said in zip(LANGUAGES, sentences[code], strict=True)}
+
+
+def told_in(
+    language: str,
+    sentences: Sentences,
+    code: str,
+    values: Mapping[str, str | int | float],
+    otherwise: Language = "zh-CN",
+) -> str:
+    """Return the sentence of a code in one language, or in `otherwise` where that one is not ours."""
+    index = LANGUAGES.index(language if language in LANGUAGES else otherwise)
+    return sentences[code][index].format_map(values)

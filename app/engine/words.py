@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from app.domain.words import LANGUAGES, Words
+from app.domain.words import Sentences, Words, told, told_in
 
-_TEXTS: Final[dict[str, tuple[str, str, str]]] = {
+_TEXTS: Final[Sentences] = {
     "source_silent_title": (
         "数据来源「{name}」已 {seconds} 秒没有数据",
         "資料來源「{name}」已 {seconds} 秒沒有資料",
@@ -60,10 +60,9 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
 
 def words(code: str, **values: str | int | float) -> Words:
     """Return a text in every language, filled."""
-    return {language: _TEXTS[code][index].format(**values) for index, language in enumerate(LANGUAGES)}
+    return told(_TEXTS, code, values)
 
 
 def word(code: str, language: str, **values: str | int | float) -> str:
     """Return a text in one language, the Chinese where it is not ours."""
-    index = LANGUAGES.index(language) if language in LANGUAGES else 0
-    return _TEXTS[code][index].format(**values)
+    return told_in(language, _TEXTS, code, values)

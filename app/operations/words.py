@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from app.domain.words import LANGUAGES
+from app.domain.words import Sentences, told_in
 
-_TEXTS: Final[dict[str, tuple[str, str, str]]] = {
+_TEXTS: Final[Sentences] = {
     "nothing_changed": ("没有变化", "沒有變化", "nothing changed"),
     "file_is_good": (
         "文件正确：{rooms} 个直播间，{skus} 个商品，{channels} 个群，{people} 人",
@@ -121,5 +121,4 @@ _TEXTS: Final[dict[str, tuple[str, str, str]]] = {
 
 def word(code: str, language: str, **values: str | int | float) -> str:
     """Return a sentence in one language, the English where it is not ours: terminals are where developers look."""
-    index = LANGUAGES.index(language) if language in LANGUAGES else LANGUAGES.index("en")
-    return _TEXTS[code][index].format(**values)
+    return told_in(language, _TEXTS, code, values, otherwise="en")

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from app.domain.words import LANGUAGES, Words
-from app.workspace.form import FORM, Sentences, told
+from app.domain.words import LANGUAGES, Sentences, Words, told_in
+from app.workspace.form import FORM
 
 _SENTENCES: Final[Sentences] = {
     **FORM,
@@ -141,5 +141,5 @@ def sentence(code: str, context: Mapping[str, str | int | float]) -> Words:
     words: Words = {}
     for index, language in enumerate(LANGUAGES):
         types = {key: _TYPES[str(context[key])][index] for key in ("wanted", "found") if key in context}
-        words[language] = told(_SENTENCES, code, {**context, **types})[language]
+        words[language] = told_in(language, _SENTENCES, code, {**context, **types})
     return words

@@ -1,11 +1,8 @@
 """Sentences for what can be wrong with the form of any file that people write: code -> zh-CN, zh-TW, en."""
 
-from collections.abc import Mapping
 from typing import Final
 
-from app.domain.words import LANGUAGES, Words
-
-Sentences = Mapping[str, tuple[str, str, str]]
+from app.domain.words import Sentences
 
 FORM: Final[Sentences] = {
     "file_big": ("文件超过 {limit} KiB", "檔案超過 {limit} KiB", "the file is larger than {limit} KiB"),
@@ -37,8 +34,3 @@ FORM: Final[Sentences] = {
     "version": ("只支持 version: 1", "只支援 version: 1", "only version: 1 is known"),
     "choice": ("「{text}」不可用，可选：{known}", "「{text}」不可用，可選：{known}", "'{text}' is not one of: {known}"),
 }
-
-
-def told(sentences: Sentences, code: str, context: Mapping[str, str | int | float]) -> Words:
-    """Return the sentence of `code` in each language, filled from `context`."""
-    return {language: sentences[code][n].format_map(context) for n, language in enumerate(LANGUAGES)}

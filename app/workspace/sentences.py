@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from app.domain.words import Words
-from app.workspace.form import FORM, Sentences, told
+from app.domain.words import Sentences, Words, told
+from app.workspace.form import FORM
 
 _SENTENCES: Final[Sentences] = {
     **FORM,
