@@ -34,7 +34,7 @@ def test_what_the_lock_says_is_unpacked_with_its_licence(tmp_path: Path) -> None
     assert not vendor.is_there(tmp_path / "vendor", integrity(b"a newer one"))
 
 
-@pytest.mark.parametrize("wanted", [integrity(archive(b"another")), "sha1-AAAA", ""])
+@pytest.mark.parametrize("wanted", [integrity(archive(b"another")), "sha1-AAAA", ""], ids=["another", "weak", "none"])
 def test_what_is_not_locked_is_refused_and_nothing_is_written(tmp_path: Path, wanted: str) -> None:
     with pytest.raises(vendor.NotFetched):
         vendor.unpack(archive(), wanted, tmp_path / "vendor")
