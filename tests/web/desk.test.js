@@ -296,6 +296,7 @@ test('a limit is the mildest line of the rules in force, and may be a share of s
   assert.equal(limitOf(board, 'gmv', 'session'), null)
   assert.equal(isBack(board, 'b', () => 90), true)
   assert.equal(isBack(board, 'b', () => 70), false)
+  assert.equal(isBack(board, 'b', () => 80), false, 'on the line nothing is over: 0 left of a product without a stock line')
   assert.equal(isBack(board, 'b', () => null), false)
 })
 

@@ -127,7 +127,7 @@ def alerts(now: int) -> list[Alert]:
             acked_by="周敏",
             acked_ms=now - 58 * S,
             evidence=(Evidence("reading", now - 74 * S, name="i.sellable", value=570.0),),
-            metrics=("on_sale", "sell_rate", "sellable", "stock_line"),
+            metrics=("sell_rate", "sell_rate_ok", "sellable", "stock_line"),
         ),
         Alert(
             id="a-rate",

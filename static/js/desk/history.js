@@ -129,12 +129,6 @@ export class History {
     return most
   }
 
-  /** @param {string} key @returns {number | null} the oldest minute that is known */
-  oldest (key) {
-    const rows = this.#minutes.get(key)
-    return rows && rows.size > 0 ? Math.min(...rows.keys()) : null
-  }
-
   clear () {
     this.#minutes.clear()
     this.#last.clear()

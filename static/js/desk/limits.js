@@ -41,7 +41,7 @@ export function isBack (board, rule, measure) {
     const limit = placed(row, measure)
     if (value == null || limit === null) continue
     known = true
-    if (row.below ? value < limit : value > limit) return false
+    if (row.below ? value <= limit : value >= limit) return false // some rules count the line itself: on it nothing is over
   }
   return known
 }
