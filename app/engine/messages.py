@@ -34,13 +34,14 @@ class MessageBook(Struct):
         if slot != self.slot:
             self.slot, self.taken, self.plain = slot, 0, []
         for row in rows:
-            if row.kind == "comment" and not self._has_room(marked=bool(row.marks)):
+            comment = row.kind == "comment"
+            if comment and self.taken >= COMMENTS_A_SLOT and not (row.marks and self._gives_way()):
                 self.left_out += 1
                 continue
             self.rows[row.position] = row
             if self.left_out:
                 self.skipped[row.position], self.left_out = self.left_out, 0
-            if row.kind == "comment":
+            if comment:
                 self.taken += 1
                 if not row.marks:
                     self.plain.append(row.position)
@@ -63,11 +64,9 @@ class MessageBook(Struct):
             for position, row in ((position, self.rows[position]) for position in sorted(self.rows)[-SHOWN:])
         }
 
-    def _has_room(self, *, marked: bool) -> bool:
-        """Return whether the slot takes one more comment; for a marked one the newest that is not gives way."""
-        if self.taken < COMMENTS_A_SLOT:
-            return True
-        if not marked or not self.plain:
+    def _gives_way(self) -> bool:
+        """Let the newest comment of the slot that is not marked give way to a marked one; False when all are marked."""
+        if not self.plain:
             return False
         position = self.plain.pop()
         self.rows.pop(position, None)

@@ -6,7 +6,7 @@ request is answered 503, and the same ids may come again.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -141,7 +141,7 @@ class Door:
             return await self._heartbeat(source, wall, named)
         lanes = sort_into_lanes(body, batch, partial(self._lane, source, wall, named), self._gate)
         routes = await self._router.route(lanes.values(), wall, named)
-        answer = await self._send(source, routes, wall, len(body))
+        answer = await self._send(source, routes, lanes, wall, len(body))
         if batch.faults or routes.faults:
             answer.refused.extend(refused(index, fault) for index, fault in (*batch.faults, *routes.faults))
             answer.refused.sort(key=lambda each: each.index)
@@ -216,7 +216,7 @@ class Door:
         found = (self._directory.current(room) for room in source.rooms or ())
         return {each.id: each for each in found if each is not None}
 
-    async def _send(self, source: Source, routes: Routes, wall: Instant, weight: int) -> Answer:
+    async def _send(self, source: Source, routes: Routes, rooms: Collection[str], wall: Instant, weight: int) -> Answer:
         sending = [
             self._sending(source, session, step, wall)
             for session, placed in routes.sessions()
@@ -226,7 +226,8 @@ class Door:
         if routes.levels:
             await self._store.write(partial(keep, events=routes.levels))
         self._router.remember(routes)
-        counts = _by_room_and_kind([*(each.events for n, each in enumerate(sending) if n not in lost), routes.levels])
+        told = [each.events for n, each in enumerate(sending) if n not in lost]
+        counts = _by_room_and_kind([*told, routes.levels], rooms)
         self._tally.take(source.id, source.name, wall, counts)
         for (_, kind), times in counts.items():
             EVENTS_TAKEN.add(times, kind)
@@ -289,12 +290,11 @@ def _sum(before: Taken | None, sending: _Sending, done: Committed) -> Taken:
     )
 
 
-def _by_room_and_kind(parts: Iterable[Sequence[Event]]) -> dict[tuple[str, str], int]:
+def _by_room_and_kind(parts: Iterable[Sequence[Event]], rooms: Collection[str]) -> dict[tuple[str, str], int]:
     counts: dict[tuple[str, type[Event]], int] = {}
     for events in parts:
-        rooms = {event.room for event in events}
-        if len(events) > FEW and len(rooms) == 1:  # a pair an event costs five times as much
-            room = rooms.pop()
+        if len(rooms) == 1 and len(events) > FEW:  # a pair an event costs five times as much
+            (room,) = rooms
             for kind, times in Counter(map(type, events)).items():
                 counts[(room, kind)] = counts.get((room, kind), 0) + times
         else:

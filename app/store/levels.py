@@ -22,9 +22,9 @@ AT_ONCE: Final = 1_000
 class _Kept(Struct, frozen=True, tag="kept", tag_field="kind"):
     """A level, and the hashes of the ids that made it, oldest first; an earlier build kept the event alone.
 
-    `read_ms`: when the level itself was read, before the changes that were added since. A change from before it is in
-    it already, whichever id it has: so a session takes it too, and what comes again after a session took over counts
-    in neither.
+    `read_ms`: when the level itself was read, before the changes that were added since. A change from before it, where
+    no version says better, is in it already, whichever id it has: a session takes it so too, and what comes again
+    after a session took a level over counts in neither.
     """
 
     event: LevelEvent
@@ -107,7 +107,7 @@ def _newer(kept: _Kept, event: LevelEvent) -> LevelEvent | None:
         if old.version is not None and new.version is not None and new.version <= old.version:
             return None
         if new.available is None:
-            if event.occurred_ms <= _read_ms(kept):
+            if new.version is None and event.occurred_ms < _read_ms(kept):
                 return None
             level = (old.available or 0) + (new.delta or 0)
             payload = msgspec.structs.replace(new, available=level, delta=None)
