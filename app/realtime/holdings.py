@@ -4,7 +4,7 @@ A lease keeps two workers from doing the same work; that neither can commit unde
 and does not hang on any clock here. Instants are seconds of the event loop, which no change of the wall clock moves.
 """
 
-from collections.abc import Callable, Collection, Iterable, KeysView
+from collections.abc import Collection, Iterable, KeysView, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -101,16 +101,20 @@ class Holdings:
         for a while; up to the fair share at once, more when nobody else has come for it. Raises Unavailable."""
         asked = dict.fromkeys(name for name in (*given, *wanted) if name not in self._held)
         free = await self.leases.free(asked.keys())
-        self._free_since = {name: self._free_since.get(name, now) for name in free}
+        shared = set(running)
+        known = {name: at for name, at in self._free_since.items() if name not in asked and name in shared}
+        self._free_since = known | {name: self._free_since.get(name, now) for name in free}
         self._resting = {name: until for name, until in self._resting.items() if until > now}
         if self.alone(now):
             return await self.take(free)
         room = max(0, self.fair_share(len(running), now) - len(self._held))
-        shared, lease_s = set(running), self.lease_ms / 1_000
+        lease_s = self.lease_ms / 1_000
         due, late = [], []
         for name in free:
             waited = now - self._free_since[name] - (0 if name in given else SEEN_FREE * lease_s)
-            if waited >= PATIENCE * lease_s or (name in given and name not in shared):  # one that has ended costs little
+            if waited >= PATIENCE * lease_s or (
+                name in given and name not in shared
+            ):  # one that has ended costs little
                 late.append(name)
             elif waited >= 0 and name not in self._resting:
                 due.append(name)
@@ -120,16 +124,23 @@ class Holdings:
         """Prolong the leases when it is time; return the sessions that were lost meanwhile. Raises Unavailable."""
         if now - self._renewed < self.lease_ms / 1_000 / RENEW_PARTS or not self._held:
             return ()
-        missing = await self.leases.renew_all(self._held, self.lease_ms)
+        before = dict(self._held)
+        missing = [name for name in await self.leases.renew_all(before, self.lease_ms) if self._still(name, before)]
         self._renewed = now
         # One that has run out, or was forgotten by an emptied Redis, and that nobody took, is as good as it was: should
         # somebody have had it meanwhile all the same, the ledger refuses the old fence.
-        back = await self.leases.acquire_all(missing, self.lease_ms) if missing else {}
+        back = dict(await self.leases.acquire_all(missing, self.lease_ms)) if missing else {}
+        given_up = [name for name in missing if not self._still(name, before)]  # while it was asked for
+        await self.leases.release_all({name: back.pop(name) for name in given_up if name in back})
         self._held.update(back)
-        lost = [name for name in missing if name not in back]
+        lost = [name for name in missing if name not in back and name not in given_up]
         for name in lost:
             self.lost(name, now)
         return lost
+
+    def _still(self, name: str, before: Mapping[str, Fence]) -> bool:
+        """Whether it is held under the lease it was held under before: others give up and take while this one waits."""
+        return self._held.get(name) == before[name]
 
     # Letting go.
 
@@ -138,13 +149,13 @@ class Holdings:
         self._held.pop(name, None)
         self._resting[name] = now + REST_S
 
-    async def free(self, name: str, now: float) -> None:
-        """Give a session up in good order. Raises Unavailable; the lease then ends by itself."""
-        fence = self._held.pop(name, None)
-        self._resting[name] = now + REST_S
-        if fence is not None:
-            await self.leases.release(name, fence)
-
-
-Teller = Callable[[str], None]
-"""Told the name of a session that was taken, or freed."""
+    async def free(self, names: Iterable[str], now: float) -> None:
+        """Give sessions up in good order. Raises Unavailable; the leases then end by themselves."""
+        given_up = {}
+        for name in names:
+            self._resting[name] = now + REST_S
+            fence = self._held.pop(name, None)
+            if fence is not None:
+                given_up[name] = fence
+        if given_up:
+            await self.leases.release_all(given_up)

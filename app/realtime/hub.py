@@ -5,27 +5,33 @@ after their commit; between two tellings it never looks at a source, so nothing 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+
+import structlog
 
 from app.bus.ports import FrameLog, Stored
 from app.domain.board import Audience, Board
 from app.domain.frames import DELTA_MS
 from app.domain.people import Clearance
-from app.errors import Unavailable
+from app.errors import FenceLost, Unavailable
 from app.instants import Instant
+from app.realtime.breath import Breath
 from app.realtime.frames import changed, cut_deltas, delta_frame, snapshot_frames
 
-RESNAPSHOT_AFTER = 48
-"""Deltas kept after a snapshot before the next one is made: what a late comer reads stays short."""
-IDLE_AFTER_MS = 30_000
-"""A board nobody asked for during this time is dropped."""
+log = structlog.get_logger()
 
-TELL_WITHIN_S = 1.0
-AWAY_MS = 1_000
+RESNAPSHOT_AFTER: Final = 48
+"""Deltas kept after a snapshot before the next one is made: what a late comer reads stays short."""
+IDLE_AFTER_MS: Final = 30_000
+"""A board nobody asked for during this time is dropped."""
+TELL_WITHIN_S: Final = 1.0
+AWAY_MS: Final = 1_000
 """Frames that cannot be carried are not tried again for this long: telling must not hold up the commits."""
-LEFT_KNOWN = 10_000
+TOLD_AT_ONCE: Final = 250
+"""Deltas handed to the frame log in one call."""
+LEFT_KNOWN: Final = 10_000
 """Dropped boards whose last number is remembered."""
 
 
@@ -87,6 +93,27 @@ class _Shown:
     """Something could not be published: the next thing that is, is the whole board."""
 
 
+@dataclass(slots=True)
+class Told:
+    """What a telling has found out about those it was to tell."""
+
+    lost: set[str] = field(default_factory=set)
+    """A newer owner tells the boards of these."""
+    broken: dict[str, Exception] = field(default_factory=dict)
+    """Boards of these could not be made."""
+
+
+@dataclass(slots=True)
+class _Post:
+    """What is to be carried to the frame log, in this order."""
+
+    dropped: list[_Shown] = field(default_factory=list)
+    deltas: list[tuple[str, Stored]] = field(default_factory=list)
+    snapshots: list[tuple[_Shown, tuple[bytes, ...]]] = field(default_factory=list)
+    shown: dict[str, _Shown] = field(default_factory=dict)
+    """By name, all boards of which something is here."""
+
+
 class Hub:
     """Owns the boards being shown; knows nothing of SQL, rules or sockets."""
 
@@ -108,29 +135,6 @@ class Hub:
         """How many boards are kept."""
         return sum(len(boards) for boards in self._shown.values())
 
-    async def show(self, view: View, source: BoardSource, wall: Instant) -> None:
-        """Make sure the frame log holds a board that is as new as its source."""
-        boards = self._shown.setdefault(view.of, {})
-        shown = boards.get(view.name)
-        if shown is None or shown.epoch < source.epoch:
-            shown = boards[view.name] = _Shown(view, source.epoch, self._next_seq(view.name, source.epoch))
-            shown.board = {name: dict(source.topic(name, view)) for name in source.versions()}
-            shown.versions = dict(source.versions())
-            await self._snapshot(shown, source, wall)
-        shown.wanted_ms = wall
-
-    def _next_seq(self, name: str, epoch: int) -> int:
-        """Numbers go on after a board was dropped within its epoch: an old place must not look like a new one."""
-        left = self._left.pop(name, None)
-        return left[1] + 1 if left is not None and left[0] == epoch else 0
-
-    async def _drop(self, shown: _Shown) -> None:
-        del self._shown[shown.view.of][shown.view.name]
-        self._left[shown.view.name] = (shown.epoch, shown.seq)
-        if len(self._left) > LEFT_KNOWN:
-            del self._left[next(iter(self._left))]
-        await self._frames.forget(shown.view.name, shown.epoch)
-
     def keep(self, view: View, wall: Instant) -> bool:
         """Say that the board is still being read; False when it has been dropped and must be shown again."""
         shown = self._shown.get(view.of, {}).get(view.name)
@@ -144,40 +148,93 @@ class Hub:
         boards = self._shown.get(of)
         if not boards:
             return None
-        return max(0, max(shown.told_ms for shown in boards.values()) + DELTA_MS - wall)
+        return max(0, max(shown.told_ms for shown in boards.values()) + DELTA_MS - wall, self._away_until - wall)
+
+    def forget(self, of: str) -> None:
+        """Drop every board of a session that has been put back."""
+        self._shown.pop(of, None)
+
+    async def show(self, view: View, source: BoardSource, wall: Instant) -> None:
+        """Make sure the frame log holds a board that is as new as its source.
+
+        Raises FenceLost when a newer owner shows it, Unavailable when the frames cannot be carried: then the next
+        telling that can makes it whole.
+        """
+        shown = self._shown.get(view.of, {}).get(view.name)
+        if shown is None or shown.cut_off or shown.epoch < source.epoch:
+            post = _Post()
+            shown = self._begin(view, source, wall, post)
+            if await self._carry(post, wall):
+                self._leave(shown)
+                raise FenceLost("a newer owner shows this board", board=view.name)
+        shown.wanted_ms = wall
 
     async def tell(self, of: str, source: BoardSource, wall: Instant) -> None:
-        """Publish what changed on every board of `of` since it was last told.
+        """Publish what changed on every board of `of`. Raises FenceLost, and what tell_all raises."""
+        told = await self.tell_all({of: source}, wall)
+        for fault in told.broken.values():
+            raise fault
+        if told.lost:
+            raise FenceLost("a newer owner tells this board", board=of)
 
-        Raises FenceLost when a newer owner tells them, Unavailable when the frames cannot be carried: then the next
-        telling that can is whole.
+    async def tell_all(self, sources: Mapping[str, BoardSource], wall: Instant) -> Told:
+        """Publish what changed on every board of these since they were last told, all of it together.
+
+        Raises Unavailable when the frames cannot be carried: then the next telling that can is whole.
         """
-        if wall < self._away_until:
-            return
-        try:
-            async with asyncio.timeout(TELL_WITHIN_S):
-                await self._tell(of, source, wall)
-        except (TimeoutError, Unavailable):
-            self._away_until = wall + AWAY_MS
-            for shown in self._shown.get(of, {}).values():
-                shown.cut_off, shown.told_ms = True, wall
-            raise Unavailable("the frames cannot be carried", board=of) from None
+        told, post, breath = Told(), _Post(), Breath()
+        self._refuse_while_away(wall)
+        for of, source in sources.items():
+            try:
+                self._make(of, source, wall, post)
+            except Exception as fault:  # one source's trouble is not the others'
+                told.broken[of] = fault
+            await breath.take()
+        told.lost = {shown.view.of for shown in await self._carry(post, wall)}
+        return told
 
-    async def _tell(self, of: str, source: BoardSource, wall: Instant) -> None:
+    # Making.
+
+    def _make(self, of: str, source: BoardSource, wall: Instant, post: _Post) -> None:
         for shown in list(self._shown.get(of, {}).values()):
             if wall - shown.wanted_ms > IDLE_AFTER_MS:
-                await self._drop(shown)
-                continue
-            if shown.epoch < source.epoch:
-                await self.show(shown.view, source, wall)
-                continue
-            await self._tell_board(shown, source, wall)
-        if not self._shown.get(of, True):
-            del self._shown[of]
+                self._leave(shown)
+                post.dropped.append(shown)
+            elif shown.epoch < source.epoch:
+                self._begin(shown.view, source, wall, post).wanted_ms = shown.wanted_ms
+            else:
+                self._go_on(shown, source, wall, post)
 
-    async def _tell_board(self, shown: _Shown, source: BoardSource, wall: Instant) -> None:
-        versions = source.versions()
+    def _begin(self, view: View, source: BoardSource, wall: Instant, post: _Post) -> _Shown:
+        """Show a board from nothing."""
+        boards = self._shown.setdefault(view.of, {})
+        before = boards.get(view.name)
+        seq = before.seq + 1 if before is not None and before.epoch == source.epoch else None
+        versions = dict(source.versions())
+        shown = _Shown(view, source.epoch, self._next_seq(view.name, source.epoch) if seq is None else seq)
+        shown.board = {name: dict(source.topic(name, view)) for name in versions}
+        shown.versions, shown.wanted_ms = versions, wall
+        boards[view.name] = shown
+        self._whole(shown, source.clocked(wall), post)
+        return shown
+
+    def _next_seq(self, name: str, epoch: int) -> int:
+        """Numbers go on after a board was dropped within its epoch: an old place must not look like a new one."""
+        left = self._left.pop(name, None)
+        return left[1] + 1 if left is not None and left[0] == epoch else 0
+
+    def _leave(self, shown: _Shown) -> None:
+        boards = self._shown.get(shown.view.of, {})
+        boards.pop(shown.view.name, None)
+        if not boards:
+            self._shown.pop(shown.view.of, None)
+        self._left[shown.view.name] = (shown.epoch, shown.seq)
+        if len(self._left) > LEFT_KNOWN:
+            del self._left[next(iter(self._left))]
+
+    def _go_on(self, shown: _Shown, source: BoardSource, wall: Instant, post: _Post) -> None:
         changes = {}
+        versions = source.versions()
         for name, version in versions.items():
             if shown.versions.get(name) == version:
                 continue
@@ -190,29 +247,27 @@ class Hub:
         shown.told_ms = wall
         if shown.cut_off:
             shown.seq += 1
-            await self._snapshot(shown, source, wall)
-            shown.cut_off = False
-            return
-        if not changes:
-            return
-        clocked = source.clocked(wall)
-        for piece in cut_deltas(changes):
-            shown.seq += 1
-            shown.since_snapshot += 1
-            data = delta_frame(
-                piece,
-                epoch=shown.epoch,
-                seq=shown.seq,
-                now_ms=clocked.now_ms,
-                wall_ms=clocked.wall_ms,
-                rate=clocked.rate,
-            )
-            await self._frames.publish(shown.view.name, Stored(shown.epoch, shown.seq, data))
-        if shown.since_snapshot >= RESNAPSHOT_AFTER:
-            await self._snapshot(shown, source, wall)
+            self._whole(shown, source.clocked(wall), post)
+        elif changes:
+            clocked = source.clocked(wall)
+            for piece in cut_deltas(changes):
+                shown.seq += 1
+                shown.since_snapshot += 1
+                data = delta_frame(
+                    piece,
+                    epoch=shown.epoch,
+                    seq=shown.seq,
+                    now_ms=clocked.now_ms,
+                    wall_ms=clocked.wall_ms,
+                    rate=clocked.rate,
+                )
+                post.deltas.append((shown.view.name, Stored(shown.epoch, shown.seq, data)))
+            post.shown[shown.view.name] = shown
+            if shown.since_snapshot >= RESNAPSHOT_AFTER:
+                self._whole(shown, clocked, post)
 
-    async def _snapshot(self, shown: _Shown, source: BoardSource, wall: Instant) -> None:
-        clocked = source.clocked(wall)
+    @staticmethod
+    def _whole(shown: _Shown, clocked: Clocked, post: _Post) -> None:
         parts = snapshot_frames(
             shown.board,
             epoch=shown.epoch,
@@ -221,9 +276,48 @@ class Hub:
             wall_ms=clocked.wall_ms,
             rate=clocked.rate,
         )
-        await self._frames.put_snapshot(shown.view.name, shown.epoch, shown.seq, tuple(parts))
+        post.snapshots.append((shown, tuple(parts)))
+        post.shown[shown.view.name] = shown
         shown.since_snapshot = 0
 
-    def forget(self, of: str) -> None:
-        """Drop every board of a session that has been put back."""
-        self._shown.pop(of, None)
+    # Carrying.
+
+    def _refuse_while_away(self, wall: Instant) -> None:
+        if wall < self._away_until:
+            raise Unavailable("the frames cannot be carried")
+
+    async def _carry(self, post: _Post, wall: Instant) -> list[_Shown]:
+        """Hand it to the frame log; return the boards that a newer owner has. Raises Unavailable."""
+        for shown in post.shown.values():
+            shown.cut_off = True  # until all of it has arrived
+        self._refuse_while_away(wall)
+        try:
+            lost = await self._carried(post)
+        except (TimeoutError, Unavailable) as fault:
+            self._away_until = wall + AWAY_MS
+            log.warning("frames_unavailable", boards=len(post.shown), reason=type(fault).__name__)
+            raise Unavailable("the frames cannot be carried") from None
+        for shown in post.shown.values():
+            shown.cut_off = False
+        return lost
+
+    async def _carried(self, post: _Post) -> list[_Shown]:
+        lost = []
+        for shown in post.dropped:
+            async with asyncio.timeout(TELL_WITHIN_S):
+                await self._frames.forget(shown.view.name, shown.epoch)
+        for group in _groups(post.deltas):
+            async with asyncio.timeout(TELL_WITHIN_S):
+                lost += [post.shown[name] for name in await self._frames.publish_all(group)]
+        for shown, parts in post.snapshots:
+            try:
+                async with asyncio.timeout(TELL_WITHIN_S):
+                    await self._frames.put_snapshot(shown.view.name, shown.epoch, shown.seq, parts)
+            except FenceLost:
+                lost.append(shown)
+        return lost
+
+
+def _groups(deltas: Sequence[tuple[str, Stored]]) -> Iterator[Sequence[tuple[str, Stored]]]:
+    for first in range(0, len(deltas), TOLD_AT_ONCE):
+        yield deltas[first : first + TOLD_AT_ONCE]

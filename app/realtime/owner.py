@@ -124,10 +124,11 @@ class Owner:
     def _taken(self, session: str) -> None:
         self._news.tell(SessionTaken(session))
 
-    def _freed(self, session: str) -> None:
+    def _freed(self, session: str, to_others: bool) -> None:
         self._stands.pop(session, None)
         self._cards.forget(session)
-        self._news.tell(SessionFreed(session))
+        if to_others:  # one that has ended is taken by whoever needs it
+            self._news.tell(SessionFreed(session))
 
     async def _tell_cards(self) -> None:
         for live in self.worker.sessions.values():

@@ -4,8 +4,7 @@ Up to the committed (position, now_ms) a rebuilding engine only gains state; wha
 prompts are then taken from SQL, which is the record.
 """
 
-import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -14,12 +13,14 @@ from sqlalchemy import Connection
 
 from app.domain.alerts import Alert
 from app.domain.deliveries import Delivery, Standing
+from app.domain.identity import Position
 from app.domain.plan import SessionPlan, decode_plan
 from app.domain.prompts import Prompt
 from app.domain.records import Chunk, Opened
 from app.engine.engine import Engine
 from app.errors import ControlRoomError
 from app.instants import Instant
+from app.realtime.breath import Breath
 from app.realtime.live import DELIVERIES_SHOWN, Live, Overlay
 from app.rules.file import decode_rules
 from app.rules.phrases.matcher import Matcher
@@ -34,7 +35,6 @@ from app.store.sessions import SessionRow
 
 log = structlog.get_logger()
 
-SLICE_S = 0.005
 PAGE_CHUNKS = 200
 """Chunks read and applied before the loop is given away once; also what a rebuild holds in memory at a time."""
 
@@ -71,8 +71,7 @@ class Restorer:
 
     async def running(self) -> list[str]:
         """The sessions that are planned, live or paused."""
-        rows = await self._store.read(sessions.open_sessions)
-        return [row.id for row in rows]
+        return await self._store.read(sessions.open_session_ids)
 
     async def restore(self, session_id: str) -> Live:
         """Take the session under a new fence and bring its engine to where it was committed.
@@ -92,18 +91,15 @@ class Restorer:
         stored = await self._store.read(lambda conn: _read(conn, row))
         plan = decode_plan(stored.plan)
         engine = self._engine(row, stored, plan)
-        loop = asyncio.get_running_loop()
+        breath = Breath()
         while engine.position < row.position:
             page = await self._store.read(partial(_page, session_no=row.session_no, after=engine.position))
             if not page:
                 raise BrokenSession("the stored log ends before the session's position", session=session_id)
-            began = loop.time()
             for chunk in page:
                 engine.apply(chunk)
                 engine.discard_effects()
-                if loop.time() - began > SLICE_S:  # a whole evening may have to be applied again
-                    await asyncio.sleep(0)
-                    began = loop.time()
+                await breath.take()  # a whole evening may have to be applied again
         engine.advance(Instant(max(engine.now, row.now_ms)))
         engine.discard_effects()
         for difference in engine.adopt(stored.alerts, stored.prompts):
@@ -128,13 +124,18 @@ class Restorer:
                 log.warning("checkpoint_thrown_away", session=row.id, code=refusal.code, detail=refusal.detail)
         return Engine(stored.opened, plan, rules, matcher)
 
-    async def save_checkpoint(self, live: Live) -> None:
-        """Write the engine's state beside its step; an older one of the session is removed."""
-        body, position, now = live.engine.checkpoint(), live.engine.position, live.engine.now
-        await self._store.write(
-            lambda conn: checkpoints.save(conn, live.session_no, position, now, body, build=self._build)
-        )
-        await asyncio.sleep(0)
+    async def save_checkpoints(self, engines: Iterable[Live]) -> None:
+        """Write the state of engines that are as SQL has them; older ones of the same sessions are removed."""
+        states, breath = [], Breath()
+        for live in engines:
+            states.append((live.session_no, live.engine.position, live.engine.now, live.engine.checkpoint()))
+            await breath.take()
+        await self._store.write(partial(_save, states=states, build=self._build))
+
+
+def _save(conn: Connection, states: Iterable[tuple[int, Position, Instant, bytes]], build: str) -> None:
+    for session_no, position, now, body in states:
+        checkpoints.save(conn, session_no, position, now, body, build=build)
 
 
 def _matcher(lexicon: bytes, names: tuple[str, ...]) -> Matcher:

@@ -161,6 +161,13 @@ def open_sessions(conn: Connection) -> list[SessionRow]:
     return _all(conn, _select().where(table.c.state != "ended").order_by(table.c.session_no))
 
 
+def open_session_ids(conn: Connection) -> list[str]:
+    """Return what every session that has not ended is called, oldest first: asked every two seconds."""
+    table = tables.sessions
+    query = select(table.c.id).where(table.c.state != "ended").order_by(table.c.session_no)
+    return list(conn.scalars(query))
+
+
 def open_session_of(conn: Connection, room: str, kind: SessionKind = "live") -> SessionRow | None:
     """Return the room's planned or live session of a kind; the newest, where a kind may have several."""
     return _one(conn, _of_room(room).where(tables.sessions.c.kind == kind, tables.sessions.c.state != "ended"))

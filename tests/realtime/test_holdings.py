@@ -1,6 +1,9 @@
 """Promises of holdings: a fair share each, nothing stays free, and an emptied bus gives owners their sessions back."""
 
+from collections.abc import Collection, Mapping
+
 from app.bus.memory import MemoryOwnership
+from app.domain.identity import Fence
 from app.realtime.holdings import LEASE_MS, PATIENCE, RENEW_PARTS, REST_S, SEEN_FREE, Holdings
 
 LEASE_S = LEASE_MS / 1_000
@@ -48,8 +51,7 @@ async def test_who_comes_later_is_given_half_in_steps() -> None:
     old.heard("new", 0, 1.0)
     surplus = old.surplus(RUNNING, 1.0)
     assert len(surplus) == 3
-    for name in surplus:
-        await old.free(name, 1.0)
+    await old.free(surplus, 1.0)
     assert await old.take_fairly(surplus, (), RUNNING, 1.0) == []  # they were given up for the other
     old.heard("new", 5, 2.0)
     assert old.surplus(RUNNING, 2.0) == []
@@ -58,7 +60,7 @@ async def test_who_comes_later_is_given_half_in_steps() -> None:
 async def test_what_was_handed_over_comes_back_when_nobody_takes_it() -> None:
     first = Holdings(MemoryOwnership())
     await first.take(["s1"])
-    await first.free("s1", 0.0)
+    await first.free(["s1"], 0.0)
     for at in (0.0, REST_S / 2, REST_S + SEEN_FREE_S + PATIENCE_S):
         first.heard("second", 0, at)
         await first.take_fairly((), ["s1"], ["s1"], at)
@@ -75,3 +77,23 @@ async def test_owners_keep_what_an_emptied_bus_has_forgotten_and_lose_what_anoth
     assert list(await first.renew(RENEW_EVERY_S)) == ["s2"]
     assert list(first.held) == ["s1"]
     assert not first.held & second.held
+
+
+class Meanwhile(MemoryOwnership):
+    """Something is handed over while leases are being prolonged."""
+
+    holdings: Holdings
+
+    async def renew_all(self, held: Mapping[str, Fence], within_ms: int) -> Collection[str]:
+        asked = dict(held)
+        await self.holdings.free(["s1"], 0.0)
+        return await super().renew_all(asked, within_ms)
+
+
+async def test_what_is_handed_over_while_leases_are_prolonged_does_not_come_back() -> None:
+    leases = Meanwhile()
+    leases.holdings = Holdings(leases)
+    await leases.holdings.take(["s1", "s2"])
+    assert list(await leases.holdings.renew(RENEW_EVERY_S)) == []
+    assert list(leases.holdings.held) == ["s2"]
+    assert list(await leases.free(["s1", "s2"])) == ["s1"]

@@ -1,17 +1,20 @@
 """Promise: old snapshot + deltas = fresh snapshot, for whoever comes at whatever time, in frames that fit."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.bus.memory import MemoryFrameLog
+from app.bus.ports import Stored
 from app.domain.frames import FRAME_LIMIT
 from app.domain.people import Clearance
+from app.errors import Unavailable
 from app.instants import Instant
-from app.realtime.hub import Clocked, Hub, View
+from app.realtime.hub import AWAY_MS, Clocked, Hub, View
 from tests.system.page import Believed
 
 VIEW = View("s1", "control", Clearance.OPEN)
@@ -93,3 +96,68 @@ async def test_whoever_came_whenever_believes_what_a_newcomer_is_shown(
             await page.come(frames)
         assert page.faults == []
         assert page.topics == newcomer.topics
+
+
+class Away(MemoryFrameLog):
+    """Carries nothing while `away`."""
+
+    away = True
+
+    async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None:
+        self._refuse()
+        await super().put_snapshot(board, epoch, seq, parts)
+
+    async def publish(self, board: str, frame: Stored) -> None:
+        self._refuse()
+        await super().publish(board, frame)
+
+    def _refuse(self) -> None:
+        if self.away:
+            raise Unavailable("the frames are away")
+
+
+async def test_a_board_that_could_not_be_carried_at_first_is_whole_when_it_is_asked_for_again() -> None:
+    frames, source = Away(), Source(epoch=1)
+    hub, wall = Hub(frames), 1_000_000
+    source.become({"alerts": {"a": 1}, "skus": {}})
+    with pytest.raises(Unavailable):
+        await hub.show(VIEW, source, Instant(wall))
+    frames.away = False
+    await hub.show(VIEW, source, Instant(wall + AWAY_MS))
+    page = Follower()
+    await page.come(frames)
+    assert page.topics == source.board
+
+
+async def test_what_is_told_while_frames_are_away_is_not_taken_for_told() -> None:
+    frames, source, wall = Away(), Source(epoch=1), 1_000_000
+    frames.away = False
+    hub, other = Hub(frames), View("s2", "control", Clearance.OPEN)
+    await hub.show(VIEW, source, Instant(wall))
+    await hub.show(other, source, Instant(wall))
+    frames.away = True
+    for n, of in enumerate(("s1", "s2")):
+        source.become({"alerts": {"a": n}, "skus": {}})
+        with pytest.raises(Unavailable):
+            await hub.tell(of, source, Instant(wall))
+        assert hub.due(of, Instant(wall)) == AWAY_MS
+
+
+async def test_many_are_told_together_and_what_is_wrong_with_one_is_said_of_it_alone() -> None:
+    frames, wall = MemoryFrameLog(), Instant(1_000_000)
+    hub = Hub(frames)
+    sources: dict[str, Source] = {f"s{n}": Source(epoch=1) for n in range(3)}
+    for of, source in sources.items():
+        await hub.show(View(of, "control", Clearance.OPEN), source, wall)
+        source.become({"alerts": {"a": 1}, "skus": {}})
+    await frames.put_snapshot(View("s1", "control", Clearance.OPEN).name, 2, 0, [b"a newer owner's"])
+    del sources["s2"].board["alerts"]
+    told = await hub.tell_all(sources, wall)
+    assert told.lost == {"s1"}
+    assert [*told.broken] == ["s2"]
+    page = Follower()
+    kept = await frames.newest(View("s0", "control", Clearance.OPEN).name)
+    assert kept is not None
+    for frame in (*kept.snapshot, *(later.data for later in kept.deltas)):
+        page.take(frame)
+    assert page.topics == sources["s0"].board

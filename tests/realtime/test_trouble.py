@@ -1,7 +1,7 @@
 """Promises of the worker in trouble: what one record, one session or one lost connection spoils stays its own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,17 @@ import pytest
 from sqlalchemy import Connection, delete, select, text
 
 from app.bus.memory import MemoryFrameLog, MemoryOwnership, MemorySessionLog
-from app.bus.ports import Committed
+from app.bus.ports import Committed, Stored
 from app.clock import ManualClock
 from app.domain.events import CommentEvent, CommentText
+from app.domain.people import Clearance
 from app.domain.plan import RoomPlan, SessionPlan
 from app.domain.records import Chunk, Entry, Events
 from app.engine.engine import Engine
 from app.errors import ControlRoomError, Unavailable
 from app.instants import Instant
 from app.realtime.holdings import Holdings
-from app.realtime.hub import Hub
+from app.realtime.hub import Hub, View
 from app.realtime.live import Live
 from app.realtime.restore import Restorer
 from app.realtime.worker import Worker
@@ -70,13 +71,13 @@ class Lossy(Restorer):
 
 
 class House:
-    def __init__(self, store: Store, restorer: Restorer) -> None:
+    def __init__(self, store: Store, restorer: Restorer, log: MemorySessionLog, frames: MemoryFrameLog) -> None:
         self.restorer = restorer
-        self.store, self.log, self.clock = store, MemorySessionLog(), ManualClock(Instant(START + 1_000))
+        self.store, self.log, self.clock = store, log, ManualClock(Instant(START + 1_000))
         self.worker = Worker(
             store=store,
             session_log=self.log,
-            hub=Hub(MemoryFrameLog()),
+            hub=Hub(frames),
             clock=self.clock,
             restorer=restorer,
             holdings=Holdings(MemoryOwnership()),
@@ -101,7 +102,13 @@ def opening(n: int) -> Opening:
 
 
 @asynccontextmanager
-async def house(folder: Path, restorer: type[Restorer] = Restorer, spoil: Any = None) -> AsyncIterator[House]:
+async def house(
+    folder: Path,
+    restorer: type[Restorer] = Restorer,
+    spoil: Any = None,
+    log: MemorySessionLog | None = None,
+    frames: MemoryFrameLog | None = None,
+) -> AsyncIterator[House]:
     """A worker over a real SQLite file with two live sessions; `spoil` is done to the database before it starts."""
     url = f"sqlite:///{folder / 'c.sqlite3'}"
     upgrade(url)
@@ -109,7 +116,7 @@ async def house(folder: Path, restorer: type[Restorer] = Restorer, spoil: Any = 
     await store.write(lambda conn: [open_session(conn, opening(n)) for n in (1, 2)])
     if spoil is not None:
         await store.write(spoil)
-    home = House(store, restorer(store, build="t"))
+    home = House(store, restorer(store, build="t"), log or MemorySessionLog(), frames or MemoryFrameLog())
     running = asyncio.create_task(home.worker.run())
     try:
         yield home
@@ -187,11 +194,13 @@ class Doomed(Fragile):
 
 
 class DoomedRestorer(Restorer):
-    """Gives the first session an engine that breaks; the second is sound."""
+    """Gives the first session an engine that breaks, until it is told otherwise; the second is sound."""
+
+    doomed = "s1"
 
     async def restore(self, session_id: str) -> Live:
         live = await super().restore(session_id)
-        if session_id == "s1":
+        if session_id == self.doomed:
             live.engine = Doomed(live.engine)  # type: ignore[assignment]  # stands in for one with a mistake
         return live
 
@@ -231,3 +240,108 @@ def _refuse_one_text(conn: Connection) -> None:
             "BEGIN SELECT RAISE(ABORT, 'cannot be kept'); END"
         )
     )
+
+
+async def test_a_record_the_database_will_not_have_is_found_though_its_session_was_restored_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path, spoil=_refuse_one_text) as home:
+        with pytest.raises(ControlRoomError) as first:
+            await home.send("s1", "bad", "无法保存")
+        assert first.value.retryable
+        home.clock.advance(2_000)
+        await home.worker.between_turns(nothing)
+        await home.worker.between_turns(nothing)
+        assert "s1" in home.worker.sessions, "its time goes on though nothing comes"
+        with pytest.raises(ControlRoomError) as second:
+            await home.send("s1", "bad", "无法保存")
+        assert second.value.code == "quarantined"
+
+
+async def test_a_record_that_can_be_neither_stored_nor_set_aside_stops_nobody(tmp_path: Path) -> None:
+    async with house(tmp_path, spoil=_refuse_quarantine_too) as home:
+        for n in range(2):
+            with pytest.raises(ControlRoomError) as refused:
+                await home.send("s1", f"bad{n}", "无法保存")
+            assert refused.value.retryable
+            home.clock.advance(2_000)
+        assert (await home.send("s2", "c1")).last == 2
+        assert (await home.send("s1", "c2")).duplicates == 0
+
+
+def _refuse_quarantine_too(conn: Connection) -> None:
+    _refuse_one_text(conn)
+    conn.execute(
+        text("CREATE TRIGGER full BEFORE INSERT ON quarantine BEGIN SELECT RAISE(ABORT, 'cannot be kept'); END")
+    )
+
+
+async def test_a_session_that_was_left_out_comes_back_by_itself_though_something_came_meanwhile(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path, DoomedRestorer) as home:
+        assert isinstance(home.restorer, DoomedRestorer)
+        for n in range(3):
+            with pytest.raises(ControlRoomError):
+                await home.send("s1", f"c{n}")
+            home.clock.advance(2_000)
+        home.restorer.doomed = ""
+        home.clock.advance(60_000)
+        await home.worker.between_turns(nothing)
+        await home.worker.between_turns(nothing)
+        assert "s1" in home.worker.sessions
+
+
+class AwayFrames(MemoryFrameLog):
+    """Carries nothing while `away`."""
+
+    away = False
+
+    async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None:
+        self._refuse()
+        await super().put_snapshot(board, epoch, seq, parts)
+
+    async def publish(self, board: str, frame: Stored) -> None:
+        self._refuse()
+        await super().publish(board, frame)
+
+    def _refuse(self) -> None:
+        if self.away:
+            raise Unavailable("the frames are away")
+
+
+async def test_a_worker_that_can_neither_store_nor_tell_goes_on_when_it_can_again(tmp_path: Path) -> None:
+    frames = AwayFrames()
+    async with house(tmp_path, Lossy, frames=frames) as home:
+        assert isinstance(home.restorer, Lossy)
+        assert await home.worker.show(VIEW)
+        await home.store.write(lambda conn: open_session(conn, opening(3)))
+        home.restorer.away, frames.away = "s3", True
+        assert await home.worker.holdings.take(["s3"]) == ["s3"]
+        for n in range(4):
+            with pytest.raises(ControlRoomError) as refused:
+                await home.send("s3", f"c{n}")
+            assert refused.value.code == "unavailable"
+            home.clock.advance(200)
+        home.restorer.away, frames.away = "", False
+        assert (await _sent(home, "s1", "c1")).duplicates == 0
+        home.clock.advance(2_000)
+        await home.worker.between_turns(nothing)
+        assert home.worker.unsaved_since is None
+
+
+VIEW = View("s1", "control", Clearance.OPEN)
+
+
+async def nothing() -> None: ...
+
+
+async def test_a_flood_of_records_that_break_the_engine_keeps_nobody_waiting_for_all_of_them(tmp_path: Path) -> None:
+    async with house(tmp_path, FragileRestorer) as home:
+        answers = await asyncio.gather(
+            *(home.send("s1", f"bad{n}", POISON) for n in range(8)), home.send("s2", "c1"), return_exceptions=True
+        )
+        codes = [getattr(each, "code", "taken") for each in answers]
+        assert codes[-1] == "taken"
+        assert "quarantined" in codes
+        assert set(codes[:-1]) == {"quarantined", "session_left_out"}, "those left are sent again"

@@ -1,0 +1,229 @@
+"""Promises of an owner among others: what is held is in memory, who leaves has saved everything and keeps no lease, and
+those who stay wait for neither."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from app.bus.memory import MemoryFrameLog, MemoryNews, MemoryOwnership, MemorySessionLog
+from app.clock import ManualClock
+from app.domain.commands import EndSession, Issued
+from app.domain.identity import Fence
+from app.domain.people import Actor, Clearance, Role
+from app.domain.records import CommandIssued, Entry
+from app.errors import Unavailable
+from app.realtime.caretaker import RUNNING_EVERY_S, Caretaker
+from app.realtime.holdings import Holdings
+from app.realtime.hub import Hub, View
+from app.realtime.live import Live
+from app.realtime.owner import Owner
+from app.realtime.residents import PUT_BACK_AFTER_MS, SAVE_NOW_EVERY_MS
+from app.realtime.restore import Restorer
+from app.realtime.worker import Worker
+from app.store.database import Store
+from app.store.sessions import open_session, session
+from tests.realtime.test_trouble import house, opening
+
+ZHOU = Actor("operator", "p1", "周敏", Role.CONTROLLER)
+
+
+async def nothing() -> None: ...
+
+
+async def until(seen: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not seen():  # noqa: ASYNC110  # nobody tells it
+            await asyncio.sleep(0.01)
+
+
+class Slow(Restorer):
+    """Takes its time, as with long sessions or a busy database."""
+
+    async def restore(self, session_id: str) -> Live:
+        await asyncio.sleep(0.02)
+        return await super().restore(session_id)
+
+
+async def test_those_who_are_here_are_served_while_many_others_arrive(tmp_path: Path) -> None:
+    async with house(tmp_path, Slow) as home:
+        await home.send("s1", "c1")
+        many = range(3, 30)
+        await home.store.write(lambda conn: [open_session(conn, opening(n)) for n in many])
+        for n in many:
+            home.worker.wish(f"s{n}")
+        await until(lambda: len(home.worker.holdings.held) == 29)
+        await home.send("s1", "c2")
+        assert len(home.worker.sessions) < 29
+        await until(lambda: len(home.worker.sessions) == 29)
+        assert (await home.send("s29", "c3")).last == 2
+
+
+class Losing(Restorer):
+    """Loses the lease of one session while it is restored."""
+
+    holdings: Holdings | None = None
+
+    async def restore(self, session_id: str) -> Live:
+        live = await super().restore(session_id)
+        if session_id == "s3" and self.holdings is not None:
+            self.holdings.lost(session_id, asyncio.get_running_loop().time())
+            self.holdings = None
+        return live
+
+
+async def test_a_session_that_is_lost_while_it_is_restored_is_not_in_memory(tmp_path: Path) -> None:
+    async with house(tmp_path, Losing) as home:
+        await home.send("s1", "c1")
+        await home.store.write(lambda conn: open_session(conn, opening(3)))
+        assert isinstance(home.restorer, Losing)
+        home.restorer.holdings = home.worker.holdings
+        assert await home.worker.holdings.take(["s3"])
+        assert not await home.worker.show(View("s3", "control", Clearance.OPEN))
+        assert home.worker.sessions.keys() <= home.worker.holdings.held
+
+
+async def test_what_is_handed_over_in_the_middle_of_a_turn_is_saved_first(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await home.send("s1", "c1")
+        home.worker.listen(lambda note: home.worker.hand_over(["s1"] if note.session == "s2" else []))
+        home.clock.advance(SAVE_NOW_EVERY_MS // 2)
+        await home.send("s2", "c2")
+        await until(lambda: "s1" not in home.worker.holdings.held)
+        row = await home.store.read(lambda conn: session(conn, "s1"))
+        assert row.now_ms == home.clock.now()
+
+
+class Reluctant(MemoryOwnership):
+    """Gives leases up slowly: as one far away does."""
+
+    async def release_all(self, held: Mapping[str, Fence]) -> None:
+        await asyncio.sleep(0.15)
+        await super().release_all(held)
+
+    async def release(self, name: str, fence: Fence) -> None:
+        await asyncio.sleep(0.15)
+        await super().release(name, fence)
+
+
+@asynccontextmanager
+async def alone(folder: Path, leases: MemoryOwnership, number: int) -> AsyncIterator[tuple[Store, Worker]]:
+    """A worker over the file that `house` makes, with more sessions; not started."""
+    async with house(folder):
+        pass
+    store = await Store.open(f"sqlite:///{folder / 'c.sqlite3'}")
+    await store.write(lambda conn: [open_session(conn, opening(n)) for n in range(3, number + 1)])
+    worker = Worker(
+        store=store,
+        session_log=MemorySessionLog(),
+        hub=Hub(MemoryFrameLog()),
+        clock=ManualClock(opening(1).wall_ms),
+        restorer=Restorer(store, build="t"),
+        holdings=Holdings(leases),
+    )
+    yield store, worker
+    await store.close()
+
+
+async def test_after_a_stop_no_lease_is_left(tmp_path: Path) -> None:
+    leases = Reluctant()
+    async with alone(tmp_path, leases, 30) as (_, worker):
+        running = asyncio.create_task(worker.run())
+        await until(lambda: len(worker.sessions) == 30)
+        await worker.stop()
+        await running
+        names = [f"s{n}" for n in range(1, 31)]
+        assert sorted(await leases.free(names)) == sorted(names)
+        assert not worker.holdings.held
+
+
+async def test_what_is_asked_after_a_stop_is_refused_and_does_not_wait(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await home.worker.stop()
+        with pytest.raises(Unavailable):
+            async with asyncio.timeout(2):
+                await home.worker.show(View("s1", "control", Clearance.OPEN))
+
+
+async def test_an_ended_session_that_was_put_back_stays_out_of_memory_until_it_is_needed(tmp_path: Path) -> None:
+    async with house(tmp_path):
+        pass
+    store, log = await Store.open(f"sqlite:///{tmp_path / 'c.sqlite3'}"), MemorySessionLog()
+    clock = ManualClock(opening(1).wall_ms)
+    owner = Owner(
+        store=store,
+        session_log=log,
+        frames=MemoryFrameLog(),
+        leases=MemoryOwnership(),
+        news=MemoryNews(),
+        clock=clock,
+        build="t",
+        rooms=lambda: (),
+        shown_session=lambda _: None,
+    )
+    running = asyncio.create_task(owner.run())
+    end = CommandIssued(Issued("k1", EndSession(), ZHOU))
+    await log.committed(await log.append("s1", Entry(clock.now(), end)), 5_000)
+    await asyncio.sleep(RUNNING_EVERY_S)  # until it is known to have ended
+    for _ in range(4):  # a checkpoint first
+        clock.advance(PUT_BACK_AFTER_MS)
+        await owner.worker.between_turns(nothing)
+    await until(lambda: "s1" not in owner.worker.sessions)
+    await asyncio.sleep(0.2)
+    await owner.worker.between_turns(nothing)
+    assert list(owner.worker.holdings.held) == ["s2"]
+    again = CommandIssued(Issued("k2", EndSession(), ZHOU))
+    await log.committed(await log.append("s1", Entry(clock.now(), again)), 5_000)
+    assert "s1" in owner.worker.sessions
+    await owner.stop()
+    await running
+    await store.close()
+
+
+class Hanging(MemorySessionLog):
+    """Takes and appends, but its answers do not arrive."""
+
+    async def settle_all(self, results: object) -> None:
+        await asyncio.sleep(3_600)
+
+
+async def test_a_log_that_hangs_does_not_hold_up_the_time_of_the_sessions(tmp_path: Path) -> None:
+    async with house(tmp_path, log=Hanging()) as home:
+        sending = asyncio.create_task(home.send("s1", "c1"))
+        await until(lambda: "s1" in home.worker.sessions and home.worker.sessions["s1"].engine.position == 2)
+        async with asyncio.timeout(5):
+            await home.worker.between_turns(nothing)
+        sending.cancel()
+
+
+class Forgetful(MemorySessionLog):
+    """Is away when it is asked for the first time."""
+
+    asked = 0
+
+    async def waiting(self) -> Collection[str]:
+        self.asked += 1
+        if self.asked == 1:
+            raise Unavailable("the log is away")
+        return await super().waiting()
+
+
+async def test_what_was_wished_for_while_the_log_was_away_is_taken_when_it_is_back() -> None:
+    taken: list[str] = []
+
+    async def running() -> list[str]:
+        return []
+
+    async def take(sessions: Collection[str]) -> None:
+        taken.extend(sessions)
+
+    caretaker = Caretaker(
+        Holdings(MemoryOwnership()), Forgetful(), running, taken=take, lost=taken.remove, hand_over=lambda _: None
+    )
+    caretaker.wish("s9")
+    caring = asyncio.create_task(caretaker.run())
+    await until(lambda: taken == ["s9"])
+    caring.cancel()
+    await asyncio.gather(caring, return_exceptions=True)
