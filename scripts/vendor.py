@@ -1,9 +1,10 @@
 """Brings the browser's library into static/vendor/: the version and the hash stand in package-lock.json.
 
 Imports the standard library only. `python scripts/vendor.py` fetches it by itself. npm is asked when there is one: it
-knows the person's registry. Without it the same archive is read over HTTPS. Both are checked by the locked hash.
+knows the person's registry. Without npm the same archive is read over HTTPS from the registry that the person's
+settings name. Both are checked by the locked hash.
 
-  NPM_CONFIG_REGISTRY=...    where to fetch from without npm
+  NPM_CONFIG_REGISTRY=...    that registry, else the `registry` line of ~/.npmrc
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ FILES = {
     "package/LICENSE": "uplot.LICENSE",
 }
 STAMP = "uplot.version"
-REGISTRY = ""
 MOST_BYTES = 4_000_000
 TIMEOUT_S = 15
 
@@ -72,7 +72,9 @@ def packed_by_npm(npm: str, version: str) -> bytes | None:
 
 
 def read_over_https(version: str) -> bytes:
-    registry = os.environ.get("NPM_CONFIG_REGISTRY") or REGISTRY
+    registry = named_registry()
+    if not registry:
+        raise NotFetched("there is no npm here, and NPM_CONFIG_REGISTRY names no registry")
     url = f"{registry.rstrip('/')}/{NAME}/-/{NAME}-{version}.tgz"
     if not url.startswith("https://"):
         raise NotFetched("the registry is not an https address")
@@ -82,6 +84,16 @@ def read_over_https(version: str) -> bytes:
     except OSError as error:
         raise NotFetched(str(error)) from error
     return body
+
+
+def named_registry() -> str:
+    """Return the npm registry of the person's settings; empty when they name none."""
+    settings = Path.home() / ".npmrc"
+    lines = settings.read_text(encoding="utf-8").splitlines() if settings.is_file() else []
+    pairs = [line.partition("=") for line in lines]
+    return os.environ.get("NPM_CONFIG_REGISTRY") or next(
+        (value.strip() for name, _, value in pairs if name.strip() == "registry"), ""
+    )
 
 
 def unpack(archive: bytes, integrity: str, folder: Path = FOLDER) -> None:
