@@ -2,7 +2,7 @@
 those who stay wait for neither."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -216,7 +216,7 @@ async def test_what_was_wished_for_while_the_log_was_away_is_taken_when_it_is_ba
     async def running() -> list[str]:
         return []
 
-    async def take(sessions: Collection[str]) -> None:
+    async def take(sessions: Iterable[str]) -> None:
         taken.extend(sessions)
 
     caretaker = Caretaker(
