@@ -7,18 +7,20 @@ after their commit; between two tellings it never looks at a source, so nothing 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Final
 
 import structlog
 
 from app.bus.ports import FrameLog, Stored
-from app.domain.board import Audience, Board
+from app.domain.board import Board
 from app.domain.frames import DELTA_MS
-from app.domain.people import Clearance
 from app.errors import FenceLost, Unavailable
 from app.instants import Instant
+from app.realtime.boards import BoardSource, Clocked, View
 from app.realtime.breath import Breath
 from app.realtime.frames import changed, cut_deltas, delta_frame, snapshot_frames
+
+__all__ = ["BoardSource", "Clocked", "Hub", "Told", "View"]
 
 log = structlog.get_logger()
 
@@ -33,48 +35,6 @@ TOLD_AT_ONCE: Final = 250
 """Deltas handed to the frame log in one call."""
 LEFT_KNOWN: Final = 10_000
 """Dropped boards whose last number is remembered."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """Which board: of what, for whom."""
-
-    of: str
-    audience: Audience
-    clearance: Clearance
-
-    @property
-    def name(self) -> str:
-        """The board's name in the frame log."""
-        return f"{self.of}|{self.audience}|{self.clearance.value}"
-
-
-@dataclass(frozen=True, slots=True)
-class Clocked:
-    """A session's clock at the moment of a frame."""
-
-    now_ms: int
-    wall_ms: int
-    rate: float
-
-
-class BoardSource(Protocol):
-    """Where a board comes from: an engine with its overlays, or the overview."""
-
-    @property
-    def epoch(self) -> int:
-        """The fence of its owner: a higher one starts every page anew."""
-        ...
-
-    def versions(self) -> Mapping[str, int]:
-        """Topic -> a number that grows when the topic may have changed."""
-        ...
-
-    def topic(self, name: str, view: View) -> Mapping[str, Any]:
-        """The topic as this audience may see it; empty for topics that are not theirs."""
-        ...
-
-    def clocked(self, wall: Instant) -> Clocked: ...
 
 
 @dataclass(slots=True)
