@@ -13,6 +13,7 @@ from app.realtime.worker import Note
 from app.replay.demo import Demo
 from app.replay.process import Process
 from app.replay.script import FEEDS, Script, shipped_script
+from app.replay.tablet import RealTablet
 from app.runtime import Runtime
 from app.settings import Settings
 from app.store.workspace import find_workspace, replace_workspace
@@ -37,7 +38,10 @@ async def playing(runtime: Runtime) -> tuple[asyncio.Task[None], asyncio.Event]:
         await runtime.store.write(partial(replace_workspace, new=workspace, source=text, by="cueroom demo", at=at))
         await runtime.reload_workspaces()
     script = shipped_script()
-    driver = Demo(_process(runtime, script), workspace, script)
+    main = script.rooms["main"]
+    paired = [each.last_seen_ms for each in await runtime.access.devices.all(main) if each.revoked_ms is None]
+    tablet = RealTablet(lambda: runtime.tablets.count(main), max(paired, default=0), runtime.clock)
+    driver = Demo(_process(runtime, script, tablet), workspace, script)
     runtime.worker.listen(partial(_hear, driver))
     return asyncio.create_task(driver.run(), name="sample"), driver.ready
 
@@ -46,8 +50,7 @@ def _hear(driver: Demo, note: Note) -> None:
     driver.hear(note.session, note.effects)
 
 
-def _process(runtime: Runtime, script: Script) -> Process:
-    main = script.rooms["main"]
+def _process(runtime: Runtime, script: Script, tablet: RealTablet) -> Process:
     return Process(
         door=runtime.door,
         sources={
@@ -60,7 +63,7 @@ def _process(runtime: Runtime, script: Script) -> Process:
         store=runtime.store,
         clock=runtime.clock,
         console_open=runtime.console_open,
-        real_tablet=lambda: runtime.tablets.count(main) > 0,
+        real_tablet=tablet.is_here,
         show_device=runtime.worker.note_device,
         sleep=asyncio.sleep,
     )

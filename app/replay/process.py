@@ -51,7 +51,7 @@ class Desk(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """The parts. `sources`: who knocks at the door for each feed. `real_tablet`: one is paired and connected.
+    """The parts. `sources`: who knocks at the door for each feed. `real_tablet`: one is there.
 
     `show_device`: the console shows this tablet of a session. `sleep`: seconds, of wall time.
     """

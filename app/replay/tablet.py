@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
+from app.clock import Clock
 from app.domain.commands import Command, ReceivePrompt, Stage
 from app.domain.identity import id_hash
 from app.domain.people import Actor, Role
@@ -16,8 +17,25 @@ SEEN_MS: Final = 2_000
 SEEN_SPREAD_MS: Final = 1_000
 DONE_MS: Final = 8_000
 
+AWAY_MS: Final = 90_000
+"""A tablet that was there so lately comes back: its page after a restart, its socket after a tunnel."""
+
 Issue = Callable[[str, Command, Actor], Awaitable[None]]
 """Issues a command under a key."""
+
+
+class RealTablet:
+    """Whether a real tablet of the room is there. `seen_ms`: when one that is still paired was last seen."""
+
+    def __init__(self, connected: Callable[[], int], seen_ms: int, clock: Clock) -> None:
+        self._connected, self._seen_ms, self._clock = connected, seen_ms, clock
+
+    def is_here(self) -> bool:
+        """Return whether one is connected, or was a moment ago."""
+        now = self._clock.now()
+        if self._connected():
+            self._seen_ms = now
+        return now - self._seen_ms < AWAY_MS
 
 
 class Tablet:

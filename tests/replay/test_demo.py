@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from app.clock import ManualClock
 from app.domain.alerts import Alert
 from app.domain.commands import AckAlert, EndSession, SendPrompt
 from app.domain.events import EnterEvent
 from app.domain.prompts import Prompt
 from app.domain.records import Chunk, ClockSet, CommandIssued, Events, Gap
-from app.replay.tablet import DEVICE
+from app.instants import Instant
+from app.replay.tablet import AWAY_MS, DEVICE, RealTablet
 from app.store import deliveries
 from app.store.sessions import SessionRow
 from tests.replay.house import MORNING, fresh_file, open_house
@@ -272,3 +274,17 @@ async def test_while_the_door_is_shut_nothing_is_sent_and_then_it_goes_on_from_t
         played = [s.at_s for s in loop(row.session_no) if s.at_s > 0 and any(e.id in sent for e in s.feeds["main"])]
         assert played == [1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15]
         assert "banned-phrase" in await house.alerts(row.session_no)
+
+
+def test_a_real_tablet_that_is_away_for_a_moment_is_still_the_one_that_answers() -> None:
+    clock, connected = ManualClock(Instant(1_000_000)), [0]
+    never = RealTablet(lambda: connected[0], 0, clock)
+    before_the_restart = RealTablet(lambda: connected[0], clock.now() - 60_000, clock)
+    assert (never.is_here(), before_the_restart.is_here()) == (False, True)
+    connected[0] = 1
+    assert never.is_here()
+    connected[0] = 0
+    clock.advance(AWAY_MS - 1)
+    assert never.is_here()
+    clock.advance(1)
+    assert not never.is_here()
