@@ -110,6 +110,12 @@ class Hub:
             return None
         return max(0, max(shown.told_ms for shown in boards.values()) + DELTA_MS - wall, self._away_until - wall)
 
+    def doubt(self) -> None:
+        """The frame log may have been emptied: each board is told whole the next time it is told or asked for."""
+        for boards in self._shown.values():
+            for shown in boards.values():
+                shown.cut_off = True
+
     def forget(self, of: str) -> None:
         """Drop every board of a session that has been put back."""
         self._shown.pop(of, None)

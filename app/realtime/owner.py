@@ -85,7 +85,7 @@ class Owner:
             freed=self._freed,
         )
         news.listen(self._hear)
-        news.missed(self._cards.forget_all)
+        news.missed(self._doubt)
 
     async def run(self) -> None:
         """Work until stopped. Raises only what nobody here can mend."""
@@ -110,6 +110,11 @@ class Owner:
             if asyncio.get_running_loop().time() < self._cards_until:
                 await self.worker.between_turns(self._tell_cards)
             await asyncio.sleep(BEAT_S)
+
+    def _doubt(self) -> None:
+        """Facts may have been missed, as when Redis comes back empty: then the frames are gone too."""
+        self._cards.forget_all()
+        self.worker.doubt_frames()
 
     # What it tells.
 

@@ -157,6 +157,12 @@ class Worker:
         for session in self._residents.live:
             self._overlay(session, lambda live: live.overlay.standing(row))
 
+    def doubt_frames(self) -> None:
+        """What was told of the boards may be lost: it is told whole again."""
+        self._hub.doubt()
+        for session in self._hub.boards():
+            self._telling.soon(session)
+
     def note_device(self, session: str, row: DeviceRow) -> None:
         """A tablet came or went."""
         self._overlay(session, lambda live: live.overlay.device(row))

@@ -161,3 +161,17 @@ async def test_many_are_told_together_and_what_is_wrong_with_one_is_said_of_it_a
     for frame in (*kept.snapshot, *(later.data for later in kept.deltas)):
         page.take(frame)
     assert page.topics == sources["s0"].board
+
+
+async def test_after_the_frames_were_lost_a_newcomer_is_shown_the_board_as_it_is() -> None:
+    source = Source(epoch=1)
+    frames = MemoryFrameLog()
+    hub = Hub(frames)
+    source.become({"alerts": {"a": 1}, "skus": {}})
+    await hub.show(VIEW, source, Instant(1_000_000))
+    frames._rings.clear()  # as an emptied Redis has forgotten them
+    hub.doubt()
+    await hub.show(VIEW, source, Instant(1_010_000))
+    page = Follower()
+    await page.come(frames)
+    assert page.topics == source.board
