@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     public_url: str = ""
     trusted_origins: Annotated[tuple[str, ...], NoDecode] = ()
     """Further origins whose pages may send commands, separated by commas: https://wall.example.com."""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ("127.0.0.1",)
+    """Addresses and networks of proxies that say who asks (X-Forwarded-For, X-Forwarded-Proto), separated by commas."""
     allow_private_webhooks: bool = False
     """Robots and webhooks may be at any address of the own network; for tests and for gateways inside the house."""
     webhook_allow: Annotated[tuple[str, ...], NoDecode] = ()
@@ -84,7 +86,7 @@ class Settings(BaseSettings):
     keep: Keep = Keep()
     limits: Limits = Limits()
 
-    @field_validator("trusted_origins", "webhook_allow", mode="before")
+    @field_validator("trusted_origins", "trusted_proxies", "webhook_allow", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part for part in value.replace(",", " ").split() if part) if isinstance(value, str) else value
@@ -93,6 +95,11 @@ class Settings(BaseSettings):
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_origin(one) for one in value)
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_proxy(one) for one in value)
 
     @field_validator("webhook_allow")
     @classmethod
@@ -116,6 +123,14 @@ class Settings(BaseSettings):
 
 
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\.?")
+
+
+def _proxy(written: str) -> str:
+    try:
+        network = ipaddress.ip_network(written, strict=False)
+    except ValueError:
+        raise ValueError("must hold addresses or networks such as 10.1.2.3 or 10.1.0.0/16") from None
+    return str(network) if network.num_addresses > 1 else str(network.network_address)
 
 
 def _destination(written: str) -> str:

@@ -15,6 +15,7 @@ from typing import Final, TextIO, cast
 
 import structlog
 import uvicorn
+from starlette.types import ASGIApp
 
 from app import __version__
 from app.bus.owner import DatabaseHold, hold_folder
@@ -228,23 +229,29 @@ class _Server(uvicorn.Server):
         yield  # the handlers stay: a second signal must not cut the stop short
 
 
-async def _listen(
-    settings: Settings, runtime: Runtime, out: TextIO, beside: Beside | None, hold: DatabaseHold | None
-) -> int:
-    config = uvicorn.Config(
-        build(runtime) if "web" in runtime.roles else build_inner(runtime),
+def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    """Return how uvicorn serves us; of proxies it believes those of the settings, and no variable of its own."""
+    return uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         ws=Detachable,
         ws_max_size=4_096,
         ws_per_message_deflate=False,
+        forwarded_allow_ips=list(settings.trusted_proxies),
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
     )
-    server = _Server(config, runtime, settings.drain_s)
+
+
+async def _listen(
+    settings: Settings, runtime: Runtime, out: TextIO, beside: Beside | None, hold: DatabaseHold | None
+) -> int:
+    app = build(runtime) if "web" in runtime.roles else build_inner(runtime)
+    server = _Server(server_config(settings, app), runtime, settings.drain_s)
     listening = _bound(settings)
     port = listening.getsockname()[1]
     tasks: list[asyncio.Task[None]] = []
