@@ -81,6 +81,7 @@ TALLY_EVERY_S = 5.0
 TIDY_EVERY_S = 5.0
 TIDY_AT_LATEST = 120
 """After so many waits in which events came all the time, a full collection is made all the same."""
+READ_AGAIN_EVERY_S = 1.0
 COLLECTOR = (50_000, 20, 1_000_000)
 """Young objects before a small collection; the last: no full one by itself."""
 
@@ -229,6 +230,8 @@ class Runtime:
         self._consoles: dict[str, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._short: set[asyncio.Task[None]] = set()
+        self._outdated = asyncio.Event()
+        """What SQL says may have changed without a word that was heard: it is read again until that succeeds."""
         self.failed: asyncio.Event = asyncio.Event()
         self.draining = False
         """About to stop: not ready for more, though what comes is still answered."""
@@ -335,6 +338,7 @@ class Runtime:
             self._run(self._ask_for_boards(), "boards")
             self._run(self._tell_tablets(), "tablets")
             self._run(self._keep_tally(), "tally")
+        self._run(self._read_again(), "reload")
         self._run(self._tidy(), "tidy")
         self._run(self.observed.watch_lag(), "lag")
         gc.collect()
@@ -393,7 +397,7 @@ class Runtime:
             case Revoked(handle=handle):
                 self.sockets.revoke(handle)
             case WorkspaceChanged():
-                self._soon(self._reload())
+                self._outdated.set()
             case TailTold(ask=ask, rows=rows) if (asked := self._tails.get(ask)) is not None and not asked.done():
                 asked.set_result(rows)
             case _:
@@ -403,18 +407,19 @@ class Runtime:
         """Others may have told what was not heard: read it again."""
         self._overview_whole = True
         self.sockets.doubt()
-        self._soon(self._reload())
+        self._outdated.set()
         for view in list(self._boards):
             self._want(view)
 
     def _soon(self, work: Coroutine[None, None, None]) -> None:
-        """Do something beside; a store that is away is met again at the next piece of news."""
+        """Follow a piece of news beside; after what could not be followed everything is read again."""
 
         async def patiently() -> None:
             try:
                 await work
             except ControlRoomError as refusal:
                 log.warning("news_not_followed", code=refusal.code, detail=refusal.detail)
+                self._outdated.set()
 
         task = asyncio.create_task(patiently())
         self._short.add(task)
@@ -424,6 +429,17 @@ class Runtime:
         """After a `setup`: rooms, channels and names as they are now, here and in every other process."""
         await self._reload()
         self.news.tell(WorkspaceChanged())
+
+    async def _read_again(self) -> None:
+        while True:
+            await self._outdated.wait()
+            self._outdated.clear()  # before it is read: what changes meanwhile is read once more
+            try:
+                await self._reload()
+            except ControlRoomError as refusal:
+                log.warning("not_read_again", code=refusal.code, detail=refusal.detail)
+                self._outdated.set()
+                await asyncio.sleep(READ_AGAIN_EVERY_S)
 
     async def _reload(self) -> None:
         await self.catalogue.load()

@@ -5,7 +5,7 @@ Fed from SQL at start, then by its own openings and by what each commit says; so
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -32,6 +32,7 @@ from app.store.sessions import (
     open_session_of,
     open_sessions,
     session,
+    sessions_called,
 )
 from app.workspace.plan import Levels, leading_room
 
@@ -104,10 +105,16 @@ class Directory:
         self._listeners: list[Callable[[SessionRef], None]] = []
 
     async def load(self) -> None:
-        """Read the open sessions, and the last one of every room of the workspace."""
+        """Read the open sessions, the last one of every room of the workspace, and those believed to be open.
+
+        Raises Unavailable.
+        """
+        before = dict(self._sessions)
         rooms = [room.id for room in self._workspace().rooms]
-        for row in await self._store.read(partial(_known_sessions, rooms=rooms)):
-            self._put(_ref(row))
+        believed = [ref.id for ref in before.values() if ref.open]
+        for row in await self._store.read(partial(_known_sessions, rooms=rooms, believed=believed)):
+            if self._sessions.get(row.id) is before.get(row.id):  # else what was heard meanwhile is newer
+                self._learnt(row)
 
     def listen(self, listener: Callable[[SessionRef], None]) -> None:
         """Be told of every session that opens, starts, pauses or ends."""
@@ -129,7 +136,7 @@ class Directory:
 
     def _learnt(self, row: SessionRow) -> None:
         ref, known = _ref(row), self._sessions.get(row.id)
-        if known is not None and not known.open:
+        if known is not None and not known.open and ref.open:
             return  # the row was read before its end was: a session that has ended stays so
         if known != ref:
             self._put(ref)
@@ -300,8 +307,10 @@ def _opened(conn: Connection, opening: Opening) -> tuple[SessionRow, bool]:
     return row, new
 
 
-def _known_sessions(conn: Connection, rooms: Iterable[str]) -> list[SessionRow]:
+def _known_sessions(conn: Connection, rooms: Iterable[str], believed: Collection[str]) -> list[SessionRow]:
     found = {row.session_no: row for row in open_sessions(conn)}
+    still = {row.id for row in found.values()}
+    found |= {row.session_no: row for row in sessions_called(conn, [each for each in believed if each not in still])}
     for room in rooms:
         for kinds in (None, REAL):
             if (row := last_session_of(conn, room, kinds)) is not None:

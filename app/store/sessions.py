@@ -161,6 +161,12 @@ def open_sessions(conn: Connection) -> list[SessionRow]:
     return _all(conn, _select().where(table.c.state != "ended").order_by(table.c.session_no))
 
 
+def sessions_called(conn: Connection, ids: Collection[str]) -> list[SessionRow]:
+    """Return the sessions of those ids, oldest first."""
+    table = tables.sessions
+    return _all(conn, _select().where(table.c.id.in_(ids)).order_by(table.c.session_no)) if ids else []
+
+
 def open_session_ids(conn: Connection) -> list[str]:
     """Return what every session that has not ended is called, oldest first: asked every two seconds."""
     table = tables.sessions

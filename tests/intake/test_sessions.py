@@ -1,6 +1,7 @@
 """Promises of DESIGN §6, "Which session": what opens one, and where everything else goes."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from app.domain.events import StockEvent
 from app.intake.directory import Directory
 from app.intake.door import Source
+from app.store import tables
 from app.store.contents import plan
 from app.store.levels import levels
 from app.store.sessions import session
@@ -244,3 +246,35 @@ async def test_bounds_of_time_follow_the_sessions_clock_not_the_wall(house: Hous
     assert answer.refused[0].code == "occurred_in_future"
     house.clock.advance(1)
     assert (await house.post(house.record() | {"occurred_ms": NOON + 120_001})).refused == []
+
+
+class Late:
+    """The real store, whose answers to a reader come after something else has happened."""
+
+    def __init__(self, house: House, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._house, self._meanwhile = house, meanwhile
+
+    async def read(self, fn: Any) -> Any:
+        rows = await self._house.store.read(fn)
+        await self._meanwhile()
+        return rows
+
+
+async def test_a_reload_that_read_before_an_end_does_not_open_the_session_again(house: House) -> None:
+    await taken_by(house, house.record("enter"))
+    house.directory._store = Late(house, lambda: end(house))  # type: ignore[assignment]  # asks nothing else of it
+    await house.directory.load()
+    assert house.directory.current("wine-dy") is None
+
+
+async def test_a_reload_corrects_what_was_believed_open(house: House) -> None:
+    opened, _ = await house.directory.open("wine-dy", "live")
+    later, _ = await house.directory.open("wine-sph", "drill")
+    over = tables.sessions.update().where(tables.sessions.c.id.in_([opened.id, later.id])).values(state="ended")
+    await house.store.write(lambda conn: conn.execute(over))  # another process, whose word was not heard
+    heard: list[tuple[str, str]] = []
+    house.directory.listen(lambda ref: heard.append((ref.id, ref.state)))
+    await house.directory.load()
+    assert house.directory.current("wine-dy") is None
+    assert house.directory.open_rooms() == {}
+    assert heard == [(opened.id, "ended"), (later.id, "ended")]
