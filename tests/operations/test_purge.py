@@ -1,5 +1,6 @@
 """Promises of retention: old sessions lose their log and texts and keep their totals; what runs is never touched."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,21 @@ from tests.operations.house import OTHER_ROOM, House, comment, open_house, speec
 QUOTE = "天冷喝一杯，暖身御寒"
 
 
-async def evening(house: House) -> str:
-    """One session with comments, an alert that quotes the host, and its end."""
+async def until_charted(house: House, session: str) -> bool:
+    for _ in range(60):  # the first reading is of the end of the first second
+        if await house.runtime.series_tail(session):
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def evening(house: House, *, charted: bool = False) -> str:
+    """One session with comments, an alert that quotes the host, and its end; `charted`: not before a second is over."""
     answer = await house.send(viewers("v1", 900), *(comment(f"c{n}", f"礼盒还有吗 {n}") for n in range(250)))
     (taken,) = answer.sessions
     await house.send(speech("s1", QUOTE))
+    if charted:
+        assert await until_charted(house, taken.session)
     await house.end(taken.session)
     return taken.session
 
@@ -46,7 +57,7 @@ async def counts(house: House, session: str) -> dict[str, int]:
 
 async def test_after_its_days_a_session_keeps_its_totals_and_alerts_without_their_quotes(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
-        old = await evening(house)
+        old = await evening(house, charted=True)
         (running,) = (await house.send(comment("x1"), room=OTHER_ROOM)).sessions
         before, other = await counts(house, old), await counts(house, running.session)
         assert await purger(house, 29).tidy() == {
