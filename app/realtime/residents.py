@@ -81,6 +81,12 @@ class Residents:
         self._dropped.add(session)
         self._looks.set(session, again_at)
 
+    def put_off(self, session: str, again_at: int) -> None:
+        """It cannot be restored yet: it arrives later, and what waits for it waits in the log."""
+        self.drop(session, again_at)
+        self._dropped.discard(session)
+        self._arriving.add(session)
+
     def forget(self, session: str) -> None:
         """The session is not this worker's any more."""
         self.live.pop(session, None)
@@ -139,7 +145,7 @@ class Residents:
     async def open(self, session: str) -> Live:
         """Return the session, restored when it is not in memory.
 
-        Raises NotHeld, NotFound, Unavailable, and BrokenSession whatever else goes wrong.
+        Raises NotHeld, NotFound, Unavailable, SessionLocked, and BrokenSession whatever else goes wrong.
         """
         if session in self.live:
             return self.live[session]

@@ -7,6 +7,7 @@ prompts are then taken from SQL, which is the record.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import Final
 
 import structlog
 from sqlalchemy import Connection
@@ -31,12 +32,19 @@ from app.store.chunks import chunks_after
 from app.store.contents import content
 from app.store.counters import next_fence
 from app.store.database import Store
+from app.store.faults import RowLocked
 from app.store.sessions import SessionRow
 
 log = structlog.get_logger()
 
-PAGE_CHUNKS = 200
+PAGE_CHUNKS: Final = 200
 """Chunks read and applied before the loop is given away once; also what a rebuild holds in memory at a time."""
+
+
+class SessionLocked(ControlRoomError):
+    """The owner before is in the middle of a commit, and perhaps stands still there: the session comes later."""
+
+    kind, code, retryable = "busy", "session_locked", True
 
 
 class BrokenSession(ControlRoomError):
@@ -76,7 +84,7 @@ class Restorer:
     async def restore(self, session_id: str) -> Live:
         """Take the session under a new fence and bring its engine to where it was committed.
 
-        Raises NotFound, Unavailable, and BrokenSession for one whose log cannot be read or applied.
+        Raises NotFound, Unavailable, SessionLocked, and BrokenSession for one whose log cannot be read or applied.
         """
         try:
             return await self._restored(session_id)
@@ -87,7 +95,10 @@ class Restorer:
             raise BrokenSession("the session cannot be rebuilt from its log", session=session_id) from fault
 
     async def _restored(self, session_id: str) -> Live:
-        row = await self._store.write(lambda conn: _take(conn, session_id))
+        try:
+            row = await self._store.write(lambda conn: _take(conn, session_id))
+        except RowLocked:
+            raise SessionLocked("its owner before is in the middle of a commit", session=session_id) from None
         stored = await self._store.read(lambda conn: _read(conn, row))
         plan = decode_plan(stored.plan)
         engine = self._engine(row, stored, plan)
@@ -147,10 +158,12 @@ def _page(conn: Connection, session_no: int, after: int) -> list[Chunk]:
 
 
 def _take(conn: Connection, session_id: str) -> SessionRow:
-    row = sessions.session(conn, session_id)
+    session_no = sessions.session(conn, session_id).session_no
+    sessions.lock(conn, session_no)
+    row = sessions.own(conn, session_no, next_fence(conn))
     if row.purged_ms is not None:
         raise sessions.Purged("the session's records were removed by retention", session=session_id)
-    return sessions.own(conn, row.session_no, next_fence(conn))
+    return row
 
 
 def _read(conn: Connection, row: SessionRow) -> _Stored:

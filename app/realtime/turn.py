@@ -21,6 +21,7 @@ from app.realtime.hub import Hub, Told
 from app.realtime.live import Live
 from app.realtime.outage import Outage
 from app.realtime.residents import PUT_BACK_AFTER_MS, NotHeld, Residents
+from app.realtime.restore import SessionLocked
 from app.realtime.steps import Settled, Step, Stepper, looked_at
 from app.realtime.telling import Telling
 from app.realtime.trouble import LEFT_OUT_MS, RESTORE_AFTER_MS, LeftOut, Quarantined, Trouble
@@ -114,6 +115,9 @@ class Turn:
                 self.lose_store(refusal)
             elif isinstance(refusal, NotFound):
                 self.departures.put_back(session)
+            elif isinstance(refusal, SessionLocked):
+                log.warning("session_locked", session=session)
+                self.residents.put_off(session, wall + RESTORE_AFTER_MS)
             elif not isinstance(refusal, LeftOut):
                 log.error("session_left_out", session=session, code=refusal.code, detail=refusal.detail)
                 self.residents.drop(session, wall + LEFT_OUT_MS)

@@ -23,6 +23,12 @@ class TookTooLong(Unavailable):
     code: ClassVar[str] = "took_too_long"
 
 
+class RowLocked(Unavailable):
+    """Another transaction holds a row for longer than this one was to wait; the database itself is well."""
+
+    code: ClassVar[str] = "row_locked"
+
+
 class Clash(ControlRoomError):
     """A row is already there, or one that it needs is not; nothing of the transaction was written."""
 
@@ -48,6 +54,8 @@ _SQLITE_AWAY = {
     "SQLITE_NOMEM",
 }
 _POSTGRES_CANCELLED = "57014"
+_POSTGRES_LOCKED = "55P03"
+_POSTGRES_IDLE = "25P03"
 _POSTGRES_FULL = {"53100"}
 _POSTGRES_AWAY = {"08", "53", "57", "58", "40", "55"}
 """Classes: connection, resources, operator, system, deadlock, lock not available."""
@@ -81,6 +89,10 @@ def _of_driver(fault: DBAPIError) -> ControlRoomError:
         return TookTooLong("this takes too long; ask for less", reason=state)
     if state in _POSTGRES_FULL:
         return DiskFull("the database has no room left", reason=state)
+    if state == _POSTGRES_LOCKED:
+        return RowLocked("another holds what this needs; try again", reason=state)
+    if state == _POSTGRES_IDLE:
+        return Unavailable("the database ended a transaction that stood still", reason=state)
     if state[:2] in _POSTGRES_AWAY or fault.connection_invalidated or not state:
         return Unavailable("the database does not answer", reason=state or type(cause).__name__)
     if state.startswith("23"):

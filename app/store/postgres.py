@@ -18,7 +18,17 @@ LOOKERS: Final = 2
 CONNECT_S: Final = 5.0
 STATEMENT_MS: Final = 30_000
 IDLE_MS: Final = 60_000
+WRITE_IDLE_MS: Final = 3_000
+"""A writer that stands still, or was cut off, in the middle of a transaction holds rows for which others wait: the
+server ends it before the leases of its sessions run out."""
 POOL_WAIT_S: Final = 5.0
+KEEPALIVE: Final = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "3",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+}
+"""By these the server notices that this process is gone without a word. Over a Unix socket they mean nothing."""
 ROLLED_BACK: Final = "40"
 """The class of deadlocks and of serialisation: nothing was written, and the same again may well succeed."""
 REPEATS: Final = 2
@@ -36,15 +46,21 @@ def application_name() -> str:
 
 
 def postgres_engine(
-    url: URL, *, connections: int, read_only: bool = False, statement_ms: int = STATEMENT_MS
+    url: URL,
+    *,
+    connections: int,
+    read_only: bool = False,
+    statement_ms: int = STATEMENT_MS,
+    idle_ms: int = IDLE_MS,
 ) -> AsyncEngine:
     """Return an engine with at most `connections` connections; a caller waits 5 s for one. 0 ms: no end."""
     settings = {
         "application_name": application_name(),
         "statement_timeout": str(statement_ms),
         "lock_timeout": str(statement_ms),
-        "idle_in_transaction_session_timeout": str(IDLE_MS),
+        "idle_in_transaction_session_timeout": str(idle_ms),
         "timezone": "UTC",
+        **KEEPALIVE,
     }
     options: dict[str, Any] = {"postgresql_readonly": True} if read_only else {}
     return create_async_engine(
@@ -68,7 +84,7 @@ class PostgresBackend:
 
     def __init__(self, url: URL, *, readers: int, look_ms: int) -> None:
         self._looking = postgres_engine(url, connections=LOOKERS, read_only=True, statement_ms=look_ms)
-        self._writing = postgres_engine(url, connections=WRITERS)
+        self._writing = postgres_engine(url, connections=WRITERS, idle_ms=WRITE_IDLE_MS)
         self._reading = postgres_engine(url, connections=readers + 1, read_only=True)
 
     async def read(self, fn: Callable[[Connection], T]) -> T:

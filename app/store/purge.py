@@ -23,6 +23,7 @@ from app.errors import ControlRoomError
 from app.instants import Instant
 from app.store import tables
 from app.store.counters import next_fence
+from app.store.sessions import lock
 
 SLICE_S: Final = 0.003
 """Of the writer, before others have their turn; the commit comes on top."""
@@ -90,6 +91,7 @@ def _ended(row: Any) -> Ended:
 
 def mark(conn: Connection, session_no: int, at: Instant) -> None:
     """Begin: from this transaction on nobody may rebuild or commit the session. Raises StillRuns."""
+    lock(conn, session_no)
     table = tables.sessions
     ended = update(table).where(table.c.session_no == session_no, table.c.state == "ended")
     values = {"purged_ms": func.coalesce(table.c.purged_ms, at), "fence": next_fence(conn)}
@@ -322,6 +324,7 @@ def sessions_of_user(conn: Connection, user: str) -> list[tuple[int, str, str]]:
 
 def take_from_owner(conn: Connection, session_no: int) -> None:
     """Put a new fence on an ended session, and forget its checkpoints, which may repeat words. Raises StillRuns."""
+    lock(conn, session_no)
     table = tables.sessions
     ended = update(table).where(table.c.session_no == session_no, table.c.state == "ended")
     if conn.execute(ended.values(fence=next_fence(conn)).returning(table.c.session_no)).first() is None:

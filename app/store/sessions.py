@@ -1,11 +1,11 @@
 """Sessions: opened in one transaction, found by room or id, owned under a fence."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct, field
-from sqlalchemy import Connection, RowMapping, Select, select, update
+from sqlalchemy import Connection, RowMapping, Select, func, select, update
 
 from app.domain.effects import SessionState
 from app.domain.identity import Fence, Position
@@ -20,6 +20,9 @@ from app.store.contents import keep
 from app.store.counters import next_fence, next_number
 from app.store.dialects import upsert
 from app.store.statements import insert_rows
+
+LOCK_MS: Final = 1_000
+"""So long the row of a session is waited for; the other sessions of a worker wait meanwhile."""
 
 
 class RoomTaken(ControlRoomError):
@@ -205,6 +208,15 @@ def take_over(conn: Connection, session_nos: Sequence[int] | None = None) -> Fen
     which = table.c.state != "ended" if session_nos is None else table.c.session_no.in_(session_nos)
     conn.execute(update(table).where(which).values(fence=fence))
     return fence
+
+
+def lock(conn: Connection, session_no: int, within_ms: int = LOCK_MS) -> None:
+    """Hold the session's row until this transaction ends, where rows can be held. To be done before the fence is
+    counted, for which everybody else would wait as well. Raises RowLocked when another holds it for longer."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.set_config("lock_timeout", f"{within_ms}ms", True)))  # of this transaction only
+        table = tables.sessions
+        conn.execute(select(table.c.session_no).where(table.c.session_no == session_no).with_for_update())
 
 
 def own(conn: Connection, session_no: int, fence: Fence) -> SessionRow:

@@ -22,7 +22,8 @@ from app.instants import Instant
 from app.realtime.holdings import Holdings
 from app.realtime.hub import Hub, View
 from app.realtime.live import Live
-from app.realtime.restore import Restorer
+from app.realtime.restore import Restorer, SessionLocked
+from app.realtime.trouble import RESTORE_AFTER_MS
 from app.realtime.worker import Worker
 from app.rules.pack import shipped_rules
 from app.rules.phrases.reading import shipped_text
@@ -178,6 +179,40 @@ async def _sent(home: House, session_id: str, name: str) -> Committed:
             await asyncio.sleep(0.01)
 
 
+async def nothing() -> None: ...
+
+
+class Held(Restorer):
+    """The row of the session named in `held` is another's for now."""
+
+    held = ""
+
+    async def restore(self, session_id: str) -> Live:
+        if session_id == self.held:
+            raise SessionLocked("its owner before is in the middle of a commit", session=session_id)
+        return await super().restore(session_id)
+
+
+async def test_a_session_whose_owner_before_still_commits_comes_later_and_the_others_go_on(tmp_path: Path) -> None:
+    async with house(tmp_path, Held) as home:
+        await home.send("s1", "c1")
+        await home.store.write(lambda conn: open_session(conn, opening(3)))
+        assert isinstance(home.restorer, Held)
+        home.restorer.held = "s3"
+        assert await home.worker.holdings.take(["s3"]) == ["s3"]
+        with pytest.raises(SessionLocked):
+            await home.worker.show(View("s3", "control", Clearance.OPEN))
+        both = await asyncio.gather(home.send("s1", "c2"), home.send("s3", "c3"), return_exceptions=True)
+        assert [getattr(each, "code", "taken") for each in both] == ["taken", "session_locked"]
+        assert home.worker.unsaved_since is None
+        home.restorer.held = ""
+        later = asyncio.create_task(home.send("s3", "c4"))  # waits in the log
+        home.clock.advance(RESTORE_AFTER_MS)
+        await home.worker.between_turns(nothing)
+        await later
+        assert await home.stored("s3") == 1
+
+
 class Doomed(Fragile):
     """An engine whose own state breaks it whenever time passes, and again after each restore."""
 
@@ -331,9 +366,6 @@ async def test_a_worker_that_can_neither_store_nor_tell_goes_on_when_it_can_agai
 
 
 VIEW = View("s1", "control", Clearance.OPEN)
-
-
-async def nothing() -> None: ...
 
 
 async def test_a_flood_of_records_that_break_the_engine_keeps_nobody_waiting_for_all_of_them(tmp_path: Path) -> None:

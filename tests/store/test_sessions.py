@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 
 import pytest
+from sqlalchemy import Connection, text
 
 from app.domain.events import Price, PriceEvent, StockEvent, StockReading
 from app.domain.plan import SessionKind
@@ -12,6 +13,7 @@ from app.errors import NotFound
 from app.instants import Instant
 from app.store import chunks, contents, counters, levels, sessions
 from app.store.database import Store
+from app.store.faults import RowLocked
 from app.store.sessions import RoomTaken
 from tests.store import samples
 
@@ -99,3 +101,35 @@ async def test_a_rooms_last_levels_are_kept_without_a_session(store: Store) -> N
 async def test_a_change_of_stock_without_a_level_says_nothing(store: Store) -> None:
     await store.write(partial(levels.keep, events=[stock(delta=-70, at=Instant(30))]))
     assert await store.read(partial(levels.levels, rooms=["douyin"])) == []
+
+
+async def test_a_session_that_a_transaction_holds_keeps_nobody_waiting_for_a_fence(store: Store) -> None:
+    if store.dialect == "sqlite":
+        return  # one writer: no row is held while another asks
+    row = await open_one(store, "s")
+    held = asyncio.Event()
+
+    def hold(conn: Connection) -> None:
+        sessions.lock(conn, row.session_no)
+        held.set()
+        conn.execute(text("SELECT pg_sleep(0.3)"))
+
+    def take(conn: Connection) -> None:
+        sessions.lock(conn, row.session_no, 50)
+        counters.next_fence(conn)
+
+    holding = asyncio.create_task(store.write(hold))
+    await held.wait()
+    with pytest.raises(RowLocked):
+        await store.write(take)
+    await store.write(counters.next_fence)
+    assert not holding.done()
+    await holding
+    await store.write(take)
+
+
+async def test_a_writer_that_stands_still_is_ended_before_a_lease_is(store: Store) -> None:
+    if store.dialect == "sqlite":
+        return
+    ends = await store.write(lambda conn: conn.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one())
+    assert ends == "3s"
