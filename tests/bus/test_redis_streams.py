@@ -75,6 +75,21 @@ async def test_fences_go_on_after_redis_was_emptied(own_valkey: ValkeyServer) ->
     await link.close()
 
 
+async def test_after_redis_was_emptied_nobody_takes_the_lease_of_another_for_its_own(own_valkey: ValkeyServer) -> None:
+    links = [RedisLink(own_valkey.url(), prefix="test") for _ in range(2)]
+    one, other = map(RedisOwnership, links)
+    fence = await one.acquire("s1", SOON_MS)
+    assert fence is not None
+    await links[0].command("FLUSHALL")
+    assert await other.acquire("s1", SOON_MS) == fence, "the counter is gone too, and the other has heard of no fence"
+    assert list(await one.renew_all({"s1": fence}, SOON_MS)) == ["s1"]
+    await one.release("s1", fence)
+    assert await other.renew("s1", fence, SOON_MS)
+    assert await one.acquire("s2", SOON_MS) == fence + 1, "at least above its own"
+    for link in links:
+        await link.close()
+
+
 class Ports:
     """All ports of one process over one link, and one call of each method."""
 

@@ -1,9 +1,11 @@
 """Leases over Redis. Their fences come from a counter that goes on from what SQL has, also in an emptied Redis.
 
+There a fence may come again that another process was given; so a lease holds its fence and who has it, and both count.
 A lease is a key that Redis itself lets run out, so no process's clock is asked, and who stood still past the end finds
 nothing left to renew.
 """
 
+import uuid
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -15,7 +17,7 @@ local fence = math.max(tonumber(redis.call('GET', KEYS[1]) or '0'), tonumber(ARG
 local given = {}
 for i = 2, #KEYS do
   given[i - 1] = 0
-  if redis.call('SET', KEYS[i], fence + 1, 'NX', 'PX', ARGV[2]) then
+  if redis.call('SET', KEYS[i], string.format('%d:%s', fence + 1, ARGV[3]), 'NX', 'PX', ARGV[2]) then
     fence = fence + 1
     given[i - 1] = fence
   end
@@ -55,6 +57,7 @@ class RedisOwnership:
         self._acquire, self._renew, self._release = link.script(ACQUIRE), link.script(RENEW), link.script(RELEASE)
         self._free = link.script(FREE)
         self._newest = Fence(0)
+        self._holder = uuid.uuid4().hex
 
     def continue_from(self, fence: Fence) -> None:
         """Give only fences above `fence` from now on: the newest one in SQL."""
@@ -74,7 +77,8 @@ class RedisOwnership:
         if not asked:
             return {}
         keys = [self._link.name("fence"), *map(self._key, asked)]
-        given = await self._link.run(self._acquire, keys, [self._newest, within_ms])
+        given = await self._link.run(self._acquire, keys, [self._newest, within_ms, self._holder])
+        self._newest = max(self._newest, *given)
         return {name: Fence(fence) for name, fence in zip(asked, given, strict=True) if fence}
 
     async def renew(self, name: str, fence: Fence, within_ms: int) -> bool:
@@ -84,7 +88,7 @@ class RedisOwnership:
         if not held:
             return ()
         names = [*held]
-        lost = await self._link.run(self._renew, [*map(self._key, names)], [within_ms, *held.values()])
+        lost = await self._link.run(self._renew, [*map(self._key, names)], [within_ms, *self._values(held)])
         return [names[n] for n in lost]
 
     async def release(self, name: str, fence: Fence) -> None:
@@ -92,7 +96,10 @@ class RedisOwnership:
 
     async def release_all(self, held: Mapping[str, Fence]) -> None:
         if held:
-            await self._link.run(self._release, [*map(self._key, held)], [*held.values()])
+            await self._link.run(self._release, [*map(self._key, held)], self._values(held))
+
+    def _values(self, held: Mapping[str, Fence]) -> list[str]:
+        return [f"{fence}:{self._holder}" for fence in held.values()]
 
     def _key(self, name: str) -> str:
         return self._link.name("lease", name)
