@@ -150,7 +150,7 @@ class Walk:
     def board(self) -> dict[str, dict[str, Any]]:
         """Return what the console of the room shows now."""
         if not self.token:
-            made = self.place.done("token", "create", "--scope", "read", "--name", "test", "--json")
+            made = self.place.done_apart("token", "create", "--scope", "read", "--name", "test", "--json")
             self.token = json.loads(made)["token"]
         url = f"ws{self.address.removeprefix('http')}/ws/rooms/tea-douyin"
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -402,7 +402,7 @@ def test_the_page_of_operations_names_every_figure_and_every_number_of_days() ->
 
 async def test_the_commands_of_operations_do_what_they_say(place: Place) -> None:
     (setup,) = [block for block in blocks("connect") if block.kind == "yaml"]
-    place.done("setup", place.file("shop.yaml", setup.text))
+    place.done_apart("setup", place.file("shop.yaml", setup.text))
     with serving(place):
         for block in blocks("operations"):
             if block.kind == "sh":

@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import app
+from app.cli import main
 
 ROOT = Path(app.__file__).resolve().parents[1]
 WINERY = ROOT / "app" / "workspace" / "sample" / "winery.yaml"
@@ -19,7 +22,11 @@ STARTS_S = 60.0
 
 @dataclass
 class Place:
-    """Runs real processes; nothing of the tests' own environment reaches them."""
+    """Runs commands; nothing of the tests' own environment reaches them.
+
+    `run` and `done` do so in this process, from its main thread: a process of its own takes a second to start.
+    `run_apart` starts one, where that is the point or several things run at once.
+    """
 
     folder: Path
     variables: dict[str, str] = field(default_factory=dict)
@@ -34,7 +41,27 @@ class Place:
         return self.folder / "data"
 
     def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        """Run `cueroom` with these arguments."""
+        """Run `cueroom` with these arguments, as `python -m app` does."""
+        out, err, mask = StringIO(), StringIO(), os.umask(0)
+        os.umask(mask)
+        try:
+            with (
+                patch.dict(os.environ, self.environ | variables, clear=True),
+                chdir(self.folder),
+                Path(os.devnull).open() as nothing,
+                patch.object(sys, "stdin", nothing),
+                redirect_stdout(out),
+                redirect_stderr(err),
+            ):
+                code = main(arguments)
+        except SystemExit as end:  # argparse: --help, or a mistake on the command line
+            code = int(end.code or 0)
+        finally:
+            os.umask(mask)
+        return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+    def run_apart(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+        """Run `cueroom` with these arguments in a process of its own."""
         return subprocess.run(
             [sys.executable, "-P", "-m", "app", *arguments],
             cwd=self.folder,
@@ -49,6 +76,12 @@ class Place:
     def done(self, *arguments: str) -> str:
         """Run, expect success, and return what was printed."""
         ran = self.run(*arguments)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    def done_apart(self, *arguments: str) -> str:
+        """The same in a process of its own."""
+        ran = self.run_apart(*arguments)
         assert ran.returncode == 0, ran.stderr
         return ran.stdout
 

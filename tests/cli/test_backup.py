@@ -17,7 +17,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 def test_a_backup_is_made_rehearsed_and_restored(place: Place) -> None:
-    made = place.done("backup", "one.backup").splitlines()
+    made = place.done_apart("backup", "one.backup").splitlines()
     assert made[0].startswith(f"backed up to {place.folder / 'one.backup'} (")
     assert "  rooms  2" in made
     assert place.done("backup", "--verify", "one.backup").splitlines()[-1] == "running sessions rebuilt: 0"

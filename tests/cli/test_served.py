@@ -60,7 +60,7 @@ def test_counts_are_the_same_for_scripts(served: Place) -> None:
 
 
 def test_a_second_server_names_the_first(served: Place) -> None:
-    ran = served.run("serve", "--port", "0")
+    ran = served.run_apart("serve", "--port", "0")
     assert ran.returncode == 1
     assert "in use by process" in ran.stderr
 
@@ -69,15 +69,17 @@ async def test_a_channel_is_tested_by_the_server_with_its_own_variables(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     made = make_place(tmp_path_factory.mktemp("chat"))
-    made.done("setup", made.file("tea.yaml", TEA))
+    made.done_apart("setup", made.file("tea.yaml", TEA))
     async with running_chat() as chat:
         made.variables = {"CUEROOM_ALLOW_PRIVATE_WEBHOOKS": "true"}
         made.file(".env", f"OPS_URL={chat.url}\nOPS_SECRET={SECRET}\n")
-        ran = await asyncio.to_thread(made.run, "channel", "test", "ops")
+        ran = await asyncio.to_thread(made.run_apart, "channel", "test", "ops")
         assert (ran.returncode, ran.stdout) == (0, "OPS_URL: accepted: HTTP 200 0 ok\n")
         await asyncio.to_thread(served_test, made)
         assert [one.body["markdown"]["title"] for one in chat.received] == ["【测试】控台连接测试"] * 2
-        refused = await asyncio.to_thread(made.run, "channel", "test", "ops", CUEROOM_ALLOW_PRIVATE_WEBHOOKS="false")
+        refused = await asyncio.to_thread(
+            made.run_apart, "channel", "test", "ops", CUEROOM_ALLOW_PRIVATE_WEBHOOKS="false"
+        )
     assert refused.returncode == 1
     assert refused.stderr.startswith("OPS_URL: fault: private_address: ")
     assert TOKEN not in refused.stderr
@@ -86,7 +88,7 @@ async def test_a_channel_is_tested_by_the_server_with_its_own_variables(
 def served_test(place: Place) -> None:
     """The variables are the server's, whatever the terminal has."""
     with serving(place):
-        ran = place.run("channel", "test", "ops", OPS_URL="http://127.0.0.1:1/x")
+        ran = place.run_apart("channel", "test", "ops", OPS_URL="http://127.0.0.1:1/x")
     assert (ran.returncode, ran.stdout) == (0, "OPS_URL: accepted: HTTP 200 0 ok\n")
 
 
@@ -96,7 +98,7 @@ def test_two_commands_at_once_take_turns(tmp_path_factory: pytest.TempPathFactor
 
     async def both() -> list[str]:
         words = ("token", "create", "--scope", "read", "--name", "x")
-        return await asyncio.gather(*(asyncio.to_thread(made.done, *words) for _ in range(2)))
+        return await asyncio.gather(*(asyncio.to_thread(made.done_apart, *words) for _ in range(2)))
 
     first, second = asyncio.run(both())
     assert first.splitlines()[1] != second.splitlines()[1]
