@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from app.bus.ports import SessionLog
-from app.errors import ControlRoomError
+from app.errors import ControlRoomError, Unavailable
 from app.realtime.holdings import RENEW_PARTS, Holdings
 
 log = structlog.get_logger()
@@ -117,8 +117,10 @@ class Caretaker:
             wanted = running.keys() if whole else ()
             if given or wanted:
                 await self._taken(await self._holdings.take_fairly(given, wanted, running, now))
-        except BaseException:
+        except BaseException as fault:
             self._wished |= wished  # asked again
+            if isinstance(fault, Unavailable):
+                self._holdings.doubt()
             raise
         if whole:
             self._all_looked_at = now

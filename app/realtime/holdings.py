@@ -45,6 +45,8 @@ class Holdings:
     _free_since: dict[str, float] = field(default_factory=dict)
     _resting: dict[str, float] = field(default_factory=dict)
     _renewed: float = float("-inf")
+    _doubted: bool = False
+    _careful_until: float = float("-inf")
 
     @property
     def held(self) -> KeysView[str]:
@@ -83,6 +85,12 @@ class Holdings:
 
     # Taking.
 
+    def doubt(self) -> None:
+        """The bus did not answer: when it is back it may have forgotten every lease, and the others could not be heard
+        meanwhile. For the length of a lease they are taken to be there."""
+        self._doubted = True
+        self._free_since.clear()
+
     async def take(self, names: Iterable[str]) -> list[str]:
         """Take those that are free, whatever the share. Raises Unavailable."""
         wanted = [name for name in names if name not in self._held]
@@ -101,14 +109,16 @@ class Holdings:
         for a while; up to the fair share at once, more when nobody else has come for it. Raises Unavailable."""
         asked = dict.fromkeys(name for name in (*given, *wanted) if name not in self._held)
         free = await self.leases.free(asked.keys())
-        shared = set(running)
+        lease_s, shared = self.lease_ms / 1_000, set(running)
+        if self._doubted:
+            self._doubted, self._careful_until = False, now + lease_s
         known = {name: at for name, at in self._free_since.items() if name not in asked and name in shared}
         self._free_since = known | {name: self._free_since.get(name, now) for name in free}
         self._resting = {name: until for name, until in self._resting.items() if until > now}
         if self.alone(now):
-            return await self.take(free)
-        room = max(0, self.fair_share(len(running), now) - len(self._held))
-        lease_s = self.lease_ms / 1_000
+            seen = SEEN_FREE * lease_s if now < self._careful_until else 0.0
+            return await self.take(name for name in free if name in given or now - self._free_since[name] >= seen)
+        room = max(0, self.fair_share(len(running), now) - len(self._held.keys() & shared))
         due, late = [], []
         for name in free:
             waited = now - self._free_since[name] - (0 if name in given else SEEN_FREE * lease_s)

@@ -79,6 +79,33 @@ async def test_owners_keep_what_an_emptied_bus_has_forgotten_and_lose_what_anoth
     assert not first.held & second.held
 
 
+async def test_one_that_hears_nobody_after_the_bus_was_away_leaves_the_owners_time_to_come_back() -> None:
+    first = Holdings(MemoryOwnership())
+    await first.take_fairly((), ["s1"], RUNNING, 0.0)
+    first.doubt()
+    assert await first.take_fairly(["s2"], RUNNING, RUNNING, 10.0) == ["s2"]  # given up just now
+    assert await first.take_fairly((), RUNNING, RUNNING, 10.0 + SEEN_FREE_S / 2) == []
+    await first.take_fairly((), RUNNING, RUNNING, 10.0 + SEEN_FREE_S)
+    assert sorted(first.held) == RUNNING
+
+
+async def test_what_was_seen_free_before_the_bus_was_away_is_looked_at_anew() -> None:
+    first = Holdings(MemoryOwnership())
+    for at in (0.0, SEEN_FREE_S):
+        first.heard("second", 0, at)
+        first.doubt()
+        assert await first.take_fairly((), RUNNING, RUNNING, at) == []
+
+
+async def test_ended_sessions_that_are_held_take_no_room_from_those_that_run() -> None:
+    first = Holdings(MemoryOwnership())
+    await first.take([f"ended{n}" for n in range(5)])
+    for at in (0.0, SEEN_FREE_S):
+        first.heard("second", 0, at)
+        await first.take_fairly((), RUNNING, RUNNING, at)
+    assert len(first.held & set(RUNNING)) == 5
+
+
 class Meanwhile(MemoryOwnership):
     """Something is handed over while leases are being prolonged."""
 
