@@ -21,6 +21,20 @@ DELIVERIES_SHOWN = 50
 _CONTROL_TOPICS = frozenset({"deliveries", "channels", "devices"})
 
 
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """What a board shows that the pump will change: messages not settled, by id, and how each channel stands."""
+
+    deliveries: Mapping[str, Delivery]
+    channels: Mapping[str, Standing]
+
+    def differs(self, rows: Mapping[str, Delivery], standings: Mapping[str, Standing]) -> bool:
+        """Return whether SQL says otherwise."""
+        return any(rows.get(name, row) != row for name, row in self.deliveries.items()) or any(
+            standings.get(name, Standing(name, "open")) != standing for name, standing in self.channels.items()
+        )
+
+
 class Overlay:
     """Topics that are not the engine's: group messages by their state in SQL, channels that send nothing now, tablets
     by their sockets, the store."""
@@ -80,6 +94,24 @@ class Overlay:
             self.put("channels", row.channel, row)
         elif self._topics["channels"].pop(row.channel, None) is not None:
             self.versions["channels"] += 1
+
+    def moving(self) -> Moving:
+        """Return what is shown now of what the pump changes."""
+        rows, channels = self._topics["deliveries"], self._topics["channels"]
+        return Moving(
+            {name: row for name, row in rows.items() if row.state in ("waiting", "sending")},
+            {name: channels.get(name, Standing(name, "open")) for name in self._channels},
+        )
+
+    def correct(self, before: Moving, rows: Mapping[str, Delivery], standings: Mapping[str, Standing]) -> None:
+        """Show what SQL says; what has changed since `before`, where it was not read yet, is newer and stays."""
+        now = self.moving()
+        for name, row in before.deliveries.items():
+            if name in rows and now.deliveries.get(name) == row:
+                self.delivery(rows[name])
+        for name, standing in before.channels.items():
+            if now.channels[name] == standing:
+                self.standing(standings.get(name, Standing(name, "open")))
 
     def device(self, row: DeviceRow) -> None:
         self.put("devices", row.id, row)

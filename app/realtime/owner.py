@@ -34,6 +34,7 @@ from app.domain.session_clock import SessionClock
 from app.domain.workspace import Room
 from app.realtime.holdings import LEASE_MS, Holdings
 from app.realtime.hub import Hub, View
+from app.realtime.outgoing import Outgoing
 from app.realtime.overview import Cards
 from app.realtime.restore import Restorer
 from app.realtime.tablets import TabletsHeard
@@ -84,18 +85,23 @@ class Owner:
             taken=self._taken,
             freed=self._freed,
         )
+        self.outgoing = Outgoing(store, lambda: self.worker.sessions, self.worker.lay_over)
         news.listen(self._hear)
         news.missed(self._doubt)
 
     async def run(self) -> None:
         """Work until stopped. Raises only what nobody here can mend."""
-        beating = asyncio.create_task(self._beat(), name="owner-beat")
+        beside = (
+            asyncio.create_task(self._beat(), name="owner-beat"),
+            asyncio.create_task(self.outgoing.run(), name="owner-outgoing"),
+        )
         try:
             await self.worker.run()
         finally:
-            beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beating
+            for task in beside:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
 
     async def stop(self) -> None:
         """Commit what waits, hand every session over, and return."""
@@ -115,6 +121,7 @@ class Owner:
         """Facts may have been missed, as when Redis comes back empty: then the frames are gone too."""
         self._cards.forget_all()
         self.worker.doubt_frames()
+        self.outgoing.doubt()
 
     # What it tells.
 

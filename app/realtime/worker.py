@@ -68,13 +68,13 @@ class Worker:
     ) -> None:
         """`tablets`: those of the named rooms that are connected now, for a session that comes into memory.
 
-        `taken`: told when this worker becomes a session's owner. `freed`: told when it has let go of one, and whether
-        others shall go on with it.
+        `taken`: told when this worker becomes a session's owner. `freed`: told when it is that no more, and whether
+        others are to be told of it.
         """
         self._store, self._log, self._hub, self._clock = store, session_log, hub, clock
         self.holdings = holdings
         self._notes = list(notes)
-        self._taken = taken
+        self._taken, self._freed = taken, freed
         self._inbox, self._outage, self._trouble = Inbox(), Outage(), Trouble()
         self._residents = Residents(restorer, holdings, clock, tablets)
         self._telling = Telling(hub, clock)
@@ -150,12 +150,12 @@ class Worker:
 
     def note_delivery(self, row: Delivery) -> None:
         """A message changed its state in SQL: show it."""
-        self._overlay(row.session, lambda live: live.overlay.delivery(row))
+        self.lay_over(row.session, lambda live: live.overlay.delivery(row))
 
     def note_standing(self, row: Standing) -> None:
         """A channel rests, is stopped or is open again: show it where its messages are shown."""
         for session in self._residents.live:
-            self._overlay(session, lambda live: live.overlay.standing(row))
+            self.lay_over(session, lambda live: live.overlay.standing(row))
 
     def doubt_frames(self) -> None:
         """What was told of the boards may be lost: it is told whole again."""
@@ -165,13 +165,15 @@ class Worker:
 
     def note_device(self, session: str, row: DeviceRow) -> None:
         """A tablet came or went."""
-        self._overlay(session, lambda live: live.overlay.device(row))
+        self.lay_over(session, lambda live: live.overlay.device(row))
 
     def drop_device(self, session: str, device: str) -> None:
         """A tablet was revoked."""
-        self._overlay(session, lambda live: live.overlay.drop_device(device))
+        self.lay_over(session, lambda live: live.overlay.drop_device(device))
 
-    def _overlay(self, session: str, change: Callable[[Live], None]) -> None:
+    def lay_over(self, session: str, change: Callable[[Live], None]) -> None:
+        """Have what lies over a session's boards changed in the next turn, in the order of asking."""
+
         def later() -> None:
             live = self._residents.live.get(session)
             if live is not None:
@@ -266,6 +268,7 @@ class Worker:
         log.warning("session_lost", session=session)
         self.holdings.lost(session, _now())
         self._forget(session)
+        self._freed(session, False)
 
     async def _give_up(self, session: str) -> None:
         """A newer owner has it, whatever the lease says: there is no use in keeping that."""

@@ -82,6 +82,13 @@ def delivery(conn: Connection, delivery_id: str) -> Delivery | None:
     return None if row is None else _delivery(row)
 
 
+def named(conn: Connection, ids: Collection[str]) -> list[Delivery]:
+    """Return the deliveries of those ids as they stand."""
+    table = tables.deliveries
+    query = select(table).where(table.c.id.in_(ids))
+    return [_delivery(row) for row in conn.execute(query).mappings()] if ids else []
+
+
 def attempts(conn: Connection, delivery_id: str) -> list[Attempt]:
     """Return the tries to send a delivery, oldest first."""
     table = tables.delivery_attempts

@@ -1,8 +1,11 @@
 """Promises: a channel that rests or is stopped says so, and why, to the doctor and on the screens of its sessions."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from app.access.access import Access
 from app.domain.deliveries import Standing
@@ -13,6 +16,7 @@ from app.operations.doctor import Examine, examine
 from app.operations.installation import Installation
 from app.realtime.hub import View
 from app.realtime.live import Overlay
+from app.realtime.outgoing import Outgoing
 from app.settings import Settings
 from app.store import deliveries
 from app.store.workspace import replace_workspace
@@ -99,3 +103,22 @@ def test_a_session_shows_its_own_channels_on_the_console_alone() -> None:
     assert overlay.versions["channels"] == before
     overlay.standing(Standing("ops", "open"))
     assert (overlay.topic("channels", console), overlay.versions["channels"]) == ({}, before + 1)
+
+
+async def test_a_console_that_missed_a_word_of_the_pump_is_corrected_from_sql(outbox: Outbox) -> None:
+    shown = await outbox.plan(2)
+    overlay = Overlay(shown, ["group"], [Standing("group", "resting")])
+    live = SimpleNamespace(overlay=overlay)
+    newer = replace(shown[1], state="failed")
+
+    def after_news(session: str, change: Callable[[Any], None]) -> None:
+        assert session == "s1"
+        overlay.delivery(newer)  # heard while SQL was read
+        change(live)
+
+    await pump_out(outbox.pump())
+    await Outgoing(outbox.store, lambda: {"s1": live}, after_news).read()  # type: ignore[dict-item]  # its overlay alone
+    console = View("s", "control", Clearance.OPEN)
+    assert overlay.topic("deliveries", console) == {shown[0].id: await outbox.row(shown[0]), newer.id: newer}
+    assert overlay.topic("deliveries", console)[shown[0].id].state == "accepted"
+    assert overlay.topic("channels", console) == {}
