@@ -11,9 +11,10 @@ import pytest
 from app.bus.memory import MemoryFrameLog, MemoryNews, MemoryOwnership, MemorySessionLog
 from app.clock import ManualClock
 from app.domain.commands import EndSession, Issued
+from app.domain.facts import Fact, SessionFreed, SessionMoved
 from app.domain.identity import Fence
 from app.domain.people import Actor, Clearance, Role
-from app.domain.records import CommandIssued, Entry
+from app.domain.records import CommandIssued, Entry, Gap
 from app.errors import Unavailable
 from app.realtime.caretaker import RUNNING_EVERY_S, Caretaker
 from app.realtime.holdings import Holdings
@@ -177,6 +178,46 @@ async def test_an_ended_session_that_was_put_back_stays_out_of_memory_until_it_i
     again = CommandIssued(Issued("k2", EndSession(), ZHOU))
     await log.committed(await log.append("s1", Entry(clock.now(), again)), 5_000)
     assert "s1" in owner.worker.sessions
+    await owner.stop()
+    await running
+    await store.close()
+
+
+async def test_a_session_that_was_lost_and_comes_back_is_told_of_anew_and_not_given_to_others(tmp_path: Path) -> None:
+    async with house(tmp_path):
+        pass
+    store, log = await Store.open(f"sqlite:///{tmp_path / 'c.sqlite3'}"), MemorySessionLog()
+    news, leases, clock = MemoryNews(), MemoryOwnership(), ManualClock(opening(1).wall_ms)
+    owner = Owner(
+        store=store,
+        session_log=log,
+        frames=MemoryFrameLog(),
+        leases=leases,
+        news=news,
+        clock=clock,
+        build="t",
+        rooms=lambda: (),
+        shown_session=lambda _: None,
+        lease_ms=200,
+    )
+    facts: list[Fact] = []
+    news.listen(facts.append)
+    running = asyncio.create_task(owner.run())
+
+    async def moved(*, times: int) -> None:
+        gap = Gap(clock.now(), clock.now())
+        await log.committed(await log.append("s1", Entry(clock.now(), gap)), 5_000)
+        assert [isinstance(fact, SessionMoved) and fact.session == "s1" for fact in facts].count(True) == times
+
+    await moved(times=1)
+    await moved(times=1)
+    await leases.release("s1", leases._leases["s1"][0])
+    others = await leases.acquire("s1", 5_000)
+    assert others is not None
+    await until(lambda: "s1" not in owner.worker.holdings.held)
+    await leases.release("s1", others)
+    await moved(times=2)
+    assert not any(isinstance(fact, SessionFreed) for fact in facts)
     await owner.stop()
     await running
     await store.close()
