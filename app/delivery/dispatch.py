@@ -102,6 +102,8 @@ class Dispatch:
         self._chance = chance
         self._courier = Courier(reach=reach, patience_s=patience_s, resolve=resolve, trust=trust)
         self._posts: set[asyncio.Task[Reply]] = set()
+        self.may_leave: Callable[[], bool] = lambda: True
+        """Asked right before the first byte: False while another pump may have taken over."""
         self._stood: dict[str, Standing] = {}
         self.forget()
 
@@ -283,7 +285,7 @@ class Dispatch:
         found = await self._look(one.rows)
         if not all(found.get(row.id) for row in one.rows):
             raise _Kept
-        if self._interrupted or self._clock.now() + ANSWER_MS > one.until:
+        if self._interrupted or not self.may_leave() or self._clock.now() + ANSWER_MS > one.until:
             raise _Kept
         one.left = True
 

@@ -106,16 +106,22 @@ class Pump:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
 
+    def leave_only_if(self, may_leave: Callable[[], bool]) -> None:
+        """Ask before anything is claimed and again before it leaves."""
+        self._dispatch.may_leave = may_leave
+
     def wake(self) -> None:
         """There may be new rows, or fewer."""
         self._wake.set()
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
-        """Take nothing more; give what is on its way some seconds to be answered, and write down what became of it."""
+        """Take nothing more; give what is on its way some seconds to be answered, and write down what became of it; what
+        has not left is given back."""
         self._stopping = True
         self._wake.set()
-        await self._wait(grace_s)
-        await self._give_up()
+        async with self._turning:  # one that has claimed already lets go of its rows
+            await self._wait(grace_s)
+            await self._let_go(await self._give_up())
         await self._dispatch.close()
 
     async def resign(self) -> None:
@@ -127,10 +133,15 @@ class Pump:
                 lost = await self._give_up()
                 self._dispatch.forget()
                 self._begun = False
-                with contextlib.suppress(ControlRoomError):  # else they are taken over when their claim ends
-                    await self._store.write(partial(_let_go, claimer=self.name, now=self._clock.now(), keep=lost))
+                await self._let_go(lost)
         finally:
             self._resigning = False
+
+    async def _let_go(self, lost: frozenset[str]) -> None:
+        with contextlib.suppress(ControlRoomError):  # else they are taken over when their claim ends
+            work = partial(_let_go, claimer=self.name, now=self._clock.now(), keep=lost)
+            for row in await self._store.write(work):
+                self._on_change(row)
 
     async def _give_up(self) -> frozenset[str]:
         """End all tries; return the rows whose fate could not be written: the database is away, they stay claimed."""
@@ -153,6 +164,8 @@ class Pump:
             return await self._turn()
 
     async def _turn(self) -> float:
+        if not self._dispatch.may_leave():
+            return PAUSE_S
         if not self._begun:
             await self._begin()
         busy = frozenset(channel for channel, lanes in self._lanes.items() if lanes >= LANES)
@@ -170,7 +183,8 @@ class Pump:
             self._on_change(row)
         until = later(now, HOLD_MS)
         for rows in await self._messages(claimed, now):
-            self._set_out(rows, until)
+            if not self._stopping:
+                self._set_out(rows, until)
         return 0.0 if claimed or ended else PAUSE_S
 
     async def _messages(self, claimed: Sequence[Delivery], now: Instant) -> list[list[Delivery]]:
@@ -244,11 +258,11 @@ class Pump:
             await asyncio.sleep(0)  # the tasks' callbacks run
 
 
-def _let_go(conn: Connection, claimer: str, now: Instant, keep: Collection[str]) -> None:
+def _let_go(conn: Connection, claimer: str, now: Instant, keep: Collection[str]) -> list[Delivery]:
     """Give back what was claimed in a turn that was cut off before anything was tried."""
-    for row in deliveries.held(conn, claimer):
-        if row.id not in keep:
-            deliveries.release(conn, row, claimer, now)
+    held = [row for row in deliveries.held(conn, claimer) if row.id not in keep]
+    released = [deliveries.release(conn, row, claimer, now) for row in held]
+    return [row for row in released if row is not None]
 
 
 def _claim_and_expire(

@@ -32,6 +32,8 @@ class Standby:
         self._stopped = asyncio.Event()
         self.active = False
         self._closed = False
+        self._renewed = float("-inf")
+        pump.leave_only_if(self.holds)
 
     async def run(self) -> None:
         """Wait for the lease, work while it is held, until stopped."""
@@ -53,22 +55,35 @@ class Standby:
         self._stopping.set()
         await self._stopped.wait()
 
+    def holds(self) -> bool:
+        """Return whether the lease was asked for, and given, less than one lease ago; so that a process which stood
+        still meanwhile, or hears nothing any more, sends nothing beside the next one."""
+        return _now() - self._renewed < self._lease_ms / 1_000
+
     async def _acquired(self) -> Fence | None:
+        asked = _now()
         try:
-            return await self._leases.acquire(LEASE, self._lease_ms)
+            fence = await self._leases.acquire(LEASE, self._lease_ms)
         except Unavailable as refusal:
             log.warning("leases_unavailable", detail=refusal.detail)
             return None
+        if fence is not None:
+            self._renewed = asked
+        return fence
 
     async def _work(self, fence: Fence) -> None:
         working = asyncio.create_task(self._pump.run(), name="pump-work")
+        holding = asyncio.create_task(self._hold(fence), name="pump-lease")
+        stopping = asyncio.create_task(self._stopping.wait(), name="pump-stop")
         try:
-            if await self._held(fence, working):
-                await self._close()
+            await asyncio.wait({working, holding, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if self._stopping.is_set():
+                await self._close()  # the lease is held until nothing is on its way any more
         finally:
-            working.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await working
+            for task in (holding, stopping, working):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
         if not self._stopping.is_set():
             log.warning("pump_lost_its_lease")
             await self._pump.resign()
@@ -81,25 +96,25 @@ class Standby:
             self._closed = True
             await self._pump.stop()
 
-    async def _held(self, fence: Fence, working: asyncio.Task[None]) -> bool:
-        """Return True once it is to stop, False once the lease is lost; raise what ended the pump by itself."""
-        loop = asyncio.get_running_loop()
-        renewed = loop.time()
+    async def _hold(self, fence: Fence) -> None:
+        """Renew the lease; return once it is lost."""
         while True:
-            await self._pause(self._lease_ms / 1_000 / RENEW_PARTS)
-            if working.done():
-                working.result()
-            if self._stopping.is_set():
-                return True
+            await asyncio.sleep(self._lease_ms / 1_000 / RENEW_PARTS)
+            asked = _now()
             try:
                 if not await self._leases.renew(LEASE, fence, self._lease_ms):
-                    return False
-                renewed = loop.time()
+                    self._renewed = float("-inf")
+                    return
+                self._renewed = asked
             except Unavailable:
-                if loop.time() - renewed > self._lease_ms / 1_000:
-                    return False
+                if not self.holds():
+                    return
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopping.wait()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
