@@ -152,6 +152,9 @@ class _Frames:
     async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
         return await self.of(board).since(board, epoch, seq)
 
+    async def has(self, board: str) -> bool:
+        return await self.of(board).has(board)
+
     async def newest(self, board: str) -> Kept | None:
         return await self.of(board).newest(board)
 

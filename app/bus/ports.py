@@ -127,6 +127,10 @@ class FrameLog(Protocol):
 
     async def newest(self, board: str) -> Kept | None: ...
 
+    async def has(self, board: str) -> bool:
+        """Whether a snapshot is held. Cheap; what is held, and may have an end, is held on for as long as before."""
+        ...
+
     async def wait(self, board: str, epoch: int, seq: int, within_ms: int) -> Sequence[Stored]:
         """Deltas after (epoch, seq), waiting up to `within_ms` for the first; empty when none came."""
         ...

@@ -6,6 +6,7 @@ after their commit; between two tellings it never looks at a source, so nothing 
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -33,6 +34,8 @@ AWAY_MS: Final = 1_000
 """Frames that cannot be carried are not tried again for this long: telling must not hold up the commits."""
 TOLD_AT_ONCE: Final = 250
 """Deltas handed to the frame log in one call."""
+SEEN_EVERY_MS: Final = 10_000
+"""A board that is asked for is looked for in the frame log no more often than this."""
 LEFT_KNOWN: Final = 10_000
 """Dropped boards whose last number is remembered."""
 
@@ -49,6 +52,8 @@ class _Shown:
     since_snapshot: int = 0
     told_ms: int = 0
     wanted_ms: int = 0
+    seen_ms: int = 0
+    """When it was last known to be in the frame log."""
     cut_off: bool = False
     """Something could not be published: the next thing that is, is the whole board."""
 
@@ -127,13 +132,22 @@ class Hub:
         telling that can makes it whole.
         """
         shown = self._shown.get(view.of, {}).get(view.name)
-        if shown is None or shown.cut_off or shown.epoch < source.epoch:
+        if shown is None or shown.epoch < source.epoch or not await self._stands(shown, wall):
             post = _Post()
             shown = self._begin(view, source, wall, post)
             if await self._carry(post, wall):
                 self._leave(shown)
                 raise FenceLost("a newer owner shows this board", board=view.name)
         shown.wanted_ms = wall
+
+    async def _stands(self, shown: _Shown, wall: Instant) -> bool:
+        """Whether the frame log has the board: a quiet one may have run out there. Raises Unavailable."""
+        if not shown.cut_off and wall - shown.seen_ms >= SEEN_EVERY_MS:
+            with self._carrying(wall, boards=1):
+                async with asyncio.timeout(TELL_WITHIN_S):
+                    shown.cut_off = not await self._frames.has(shown.view.name)
+            shown.seen_ms = wall
+        return not shown.cut_off
 
     async def tell(self, of: str, source: BoardSource, wall: Instant) -> None:
         """Publish what changed on every board of `of`. Raises FenceLost, and what tell_all raises."""
@@ -179,7 +193,7 @@ class Hub:
         versions = dict(source.versions())
         shown = _Shown(view, source.epoch, self._next_seq(view.name, source.epoch) if seq is None else seq)
         shown.board = {name: dict(source.topic(name, view)) for name in versions}
-        shown.versions, shown.wanted_ms = versions, wall
+        shown.versions, shown.wanted_ms, shown.seen_ms = versions, wall, wall
         boards[view.name] = shown
         self._whole(shown, source.clocked(wall), post)
         return shown
@@ -252,17 +266,23 @@ class Hub:
         if wall < self._away_until:
             raise Unavailable("the frames cannot be carried")
 
+    @contextmanager
+    def _carrying(self, wall: Instant, boards: int) -> Iterator[None]:
+        """Around what asks the frame log: one that did not answer is left alone for a while. Raises Unavailable."""
+        self._refuse_while_away(wall)
+        try:
+            yield
+        except (TimeoutError, Unavailable) as fault:
+            self._away_until = wall + AWAY_MS
+            log.warning("frames_unavailable", boards=boards, reason=type(fault).__name__)
+            raise Unavailable("the frames cannot be carried") from None
+
     async def _carry(self, post: _Post, wall: Instant) -> list[_Shown]:
         """Hand it to the frame log; return the boards that a newer owner has. Raises Unavailable."""
         for shown in post.shown.values():
             shown.cut_off = True  # until all of it has arrived
-        self._refuse_while_away(wall)
-        try:
+        with self._carrying(wall, boards=len(post.shown)):
             lost = await self._carried(post)
-        except (TimeoutError, Unavailable) as fault:
-            self._away_until = wall + AWAY_MS
-            log.warning("frames_unavailable", boards=len(post.shown), reason=type(fault).__name__)
-            raise Unavailable("the frames cannot be carried") from None
         for shown in post.shown.values():
             shown.cut_off = False
         return lost

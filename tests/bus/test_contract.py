@@ -423,6 +423,7 @@ async def test_a_board_that_is_shown_no_more_is_forgotten_and_may_be_shown_again
     assert await frame_log.since("board", 5, 0) == [delta(1), delta(2)]
     await frame_log.forget("board", 5)
     assert await frame_log.newest("board") is None
+    assert not await frame_log.has("board")
     assert await frame_log.since("board", 5, 1) is None
     with pytest.raises(FenceLost):
         await publish(frame_log, 9, epoch=4)
@@ -431,6 +432,8 @@ async def test_a_board_that_is_shown_no_more_is_forgotten_and_may_be_shown_again
     kept = await frame_log.newest("board")
     assert kept is not None
     assert (kept.seq, kept.snapshot, kept.deltas) == (3, (b"again",), (delta(4),))
+    assert await frame_log.has("board")
+    assert not await frame_log.has("another")
 
 
 # Ownership.

@@ -90,6 +90,20 @@ async def test_after_redis_was_emptied_nobody_takes_the_lease_of_another_for_its
         await link.close()
 
 
+async def test_a_board_has_an_end_that_moves_while_it_is_told_or_asked_for(valkey_url: str) -> None:
+    async with own_link(valkey_url) as link:
+        frames, keys = RedisFrameLog(link), [link.name("board", "b"), link.name("frames", "b")]
+        await frames.put_snapshot("b", 5, 0, [b"s"])
+        for seq in range(1, 201):
+            await frames.publish("b", Stored(5, seq, b"d"))
+        assert await link.command("XLEN", keys[1]) < 200, "what lies far back takes no room"
+        for key in keys:
+            assert 0 < await link.command("PTTL", key) <= 3_600_000
+            await link.command("PEXPIRE", key, 60_000)
+        assert await frames.has("b")
+        assert all([await link.command("PTTL", key) > 60_000 for key in keys])
+
+
 class Ports:
     """All ports of one process over one link, and one call of each method."""
 
@@ -107,6 +121,7 @@ class Ports:
             frames.publish("b", Stored(5, 1, b"d")),
             frames.since("b", 5, 0),
             frames.newest("b"),
+            frames.has("b"),
             frames.wait("b", 5, 0, SOON_MS),
             frames.forget("c", 5),
             leases.acquire("n", SOON_MS),

@@ -14,7 +14,7 @@ from app.domain.frames import FRAME_LIMIT
 from app.domain.people import Clearance
 from app.errors import Unavailable
 from app.instants import Instant
-from app.realtime.hub import AWAY_MS, Clocked, Hub, View
+from app.realtime.hub import AWAY_MS, SEEN_EVERY_MS, Clocked, Hub, View
 from tests.system.page import Believed
 
 VIEW = View("s1", "control", Clearance.OPEN)
@@ -175,3 +175,21 @@ async def test_after_the_frames_were_lost_a_newcomer_is_shown_the_board_as_it_is
     page = Follower()
     await page.come(frames)
     assert page.topics == source.board
+
+
+async def test_a_quiet_board_that_the_frame_log_has_no_more_is_told_whole_when_it_is_asked_for() -> None:
+    source, frames = Source(epoch=1), MemoryFrameLog()
+    hub = Hub(frames)
+    source.become({"alerts": {"a": 1}, "skus": {}})
+    await hub.show(VIEW, source, Instant(1_000_000))
+    before = Follower()
+    await before.come(frames)
+    frames._rings.clear()  # as one that has run out
+    await hub.show(VIEW, source, Instant(1_000_000 + SEEN_EVERY_MS))
+    page = Follower()
+    await page.come(frames)
+    assert page.topics == source.board
+    assert page.seq > before.seq, "who was here sees that it is a later one"
+    again = await frames.newest(VIEW.name)
+    await hub.show(VIEW, source, Instant(1_000_000 + 2 * SEEN_EVERY_MS))
+    assert await frames.newest(VIEW.name) == again, "one that is there is left as it is"

@@ -108,6 +108,10 @@ class MemoryFrameLog:
         oldest = ring.deltas[0].seq if ring.deltas else ring.seq + 1
         return oldest - 1 <= seq <= ring.seq
 
+    async def has(self, board: str) -> bool:
+        ring = self._rings.get(board)
+        return ring is not None and ring.snapshot is not None
+
     async def newest(self, board: str) -> Kept | None:
         ring = self._rings.get(board)
         if ring is None or ring.snapshot is None or not self._holds(ring, ring.snapshot_seq):

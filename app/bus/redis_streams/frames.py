@@ -10,8 +10,11 @@ from app.bus.redis_streams.following import Following, frames_of
 from app.bus.redis_streams.link import RedisLink
 from app.errors import FenceLost
 
-RING_FRAMES: Final = 1_024
-KEPT_MS: Final = 24 * 3_600_000
+RING_FRAMES: Final = 128
+"""For those who come and for those who were cut off for a moment; who was away longer is told whole. Redis must have
+room for all boards of an evening."""
+KEPT_MS: Final = 10 * 60_000
+"""A board that nobody tells and nobody asks for is gone after this long."""
 GROUP_FRAMES: Final = 250
 GROUP_BYTES: Final = 512 * 1024
 """Most deltas, and most of their bytes, that one script publishes: it keeps everybody else waiting for a few
@@ -53,6 +56,7 @@ elseif seq ~= before then
 end
 redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', seq, 'at', seq, 'snapshot', ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
 return -1
 """
 NEWEST: Final = """
@@ -60,6 +64,12 @@ local board = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'at', 'snapshot')
 if not board[4] then return false end
 board[5] = redis.call('XRANGE', KEYS[2], '(' .. board[1] .. '-' .. (board[3] + 1), '+')
 return board
+"""
+HAS: Final = """
+if redis.call('HEXISTS', KEYS[1], 'snapshot') == 0 then return 0 end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[2], ARGV[1])
+return 1
 """
 FORGET: Final = """
 if tonumber(redis.call('HGET', KEYS[1], 'epoch') or '-1') > tonumber(ARGV[1]) then return 0 end
@@ -82,6 +92,7 @@ class RedisFrameLog:
         self._following = Following(link)
         self._publish, self._snapshot = link.script(PUBLISH), link.script(SNAPSHOT)
         self._newest, self._since, self._forget = link.script(NEWEST), link.script(SINCE), link.script(FORGET)
+        self._has = link.script(HAS)
 
     async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None:
         body = msgspec.msgpack.encode(list(parts))
@@ -113,6 +124,9 @@ class RedisFrameLog:
         if found is None or int(found[0]) != epoch:
             return None
         return _whole(_frames(found[2]), seq, int(found[1]))
+
+    async def has(self, board: str) -> bool:
+        return bool(await self._link.run(self._has, self._keys(board), [KEPT_MS]))
 
     async def newest(self, board: str) -> Kept | None:
         found = await self._link.run(self._newest, self._keys(board), [])
