@@ -62,18 +62,21 @@ class Keys:
     admin: str
 
 
-async def prepared(data: Path, url: str = "") -> Keys:
-    """Make the database, set the workspace up, and make two tokens; all before anything runs."""
+async def prepared(data: Path, url: str = "", *, more: Sequence[str] = ()) -> Keys:
+    """Make the database, set the workspace up, and make two tokens; all before anything runs. `more`: rooms of the
+    first brand beside the usual ones."""
     data.mkdir(parents=True, exist_ok=True)
     url = url or f"sqlite:///{data / 'cueroom.sqlite3'}"
     await asyncio.to_thread(upgrade, url)
     store = await Store.open(url)
     try:
         clock = SystemClock()
-        new = read_workspace(WORKSPACE, "two.yaml")
-        await store.write(partial(replace_workspace, new=new, source=WORKSPACE, by="test", at=clock.now()))
+        rooms = "".join(f"  - {{id: {each}, brand: qing, name: {each}, platform: douyin}}\n" for each in more)
+        text = WORKSPACE.replace("skus:\n", f"{rooms}skus:\n")
+        new = read_workspace(text, "two.yaml")
+        await store.write(partial(replace_workspace, new=new, source=text, by="test", at=clock.now()))
         access = Access(store=store, clock=clock)
-        _, ingest = await access.tokens.create("feed", "ingest", [ROOM, OTHER_ROOM], SYSTEM)
+        _, ingest = await access.tokens.create("feed", "ingest", [ROOM, OTHER_ROOM, *more], SYSTEM)
         _, admin = await access.tokens.create("admin", "admin", [], SYSTEM)
     finally:
         await store.close()
