@@ -149,6 +149,8 @@ async def _lock(connection: asyncpg.Connection, *, shared: bool) -> None:
 
 
 async def _connect(url: URL) -> asyncpg.Connection:
+    if mode := url.query.get("ssl"):  # SQLAlchemy's name for it; in an address the driver knows libpq's
+        url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     name = f"cueroom {os.uname().nodename}:{os.getpid()}"[:63]
     try:

@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from msgspec import Struct
 from sqlalchemy import URL
 
 from app import __version__
+from app.clock import SystemClock
 from app.errors import ControlRoomError
 from app.operations.answer import Answer
 from app.operations.installation import Installation
@@ -85,7 +87,7 @@ def _dump(url: URL, target: Path) -> int:
         raise NoDump("a PostgreSQL database is backed up by pg_dump, which is not installed here; run it where it is")
     if target.exists():
         raise FileTaken("there is a file of that name already; choose another", file=str(target))
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part = copies.unfinished_name(target)
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         command = [tool, "--format=custom", "--no-password", f"--file={part}"]
@@ -96,6 +98,8 @@ def _dump(url: URL, target: Path) -> int:
             raise DumpFailed(ran.stderr.strip().splitlines()[-1][:300] if ran.stderr.strip() else "pg_dump failed")
         copies.publish(part, target)
         return target.stat().st_size
+    except subprocess.TimeoutExpired:
+        raise DumpFailed(f"pg_dump was not done within {DUMP_S // 3_600} hours") from None
     except OSError as fault:
         raise copies.CannotWrite(f"the file cannot be written: {fault.strerror}", file=str(target)) from None
     finally:
@@ -111,6 +115,7 @@ def _server(url: URL) -> dict[str, str]:
         "PGUSER": url.username or str(url.query.get("user", "")),
         "PGPASSWORD": str(url.password or ""),
         "PGDATABASE": url.database or "",
+        "PGSSLMODE": str(url.query.get("ssl", "")),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -131,25 +136,38 @@ def restore(database: str, file: Path, language: str) -> Answer:
         raise NotOfHere("restore a PostgreSQL database with pg_restore --clean --if-exists --no-owner -d DATABASE FILE")
     manifest = copies.check(file)
     _known(manifest)
-    copies.restore(file, Path(str(url.database)))
+    copies.restore(file, Path(str(url.database)), now_s=SystemClock().now() // 1_000)
     migrate.upgrade(database)
     lines = (word("restored", language, file=str(url.database)), *_counted(manifest.rows))
     return Answer(lines, data={"file": str(url.database), **_data(manifest)})
 
 
 def rehearse(file: Path, language: str) -> Answer:
-    """Restore a backup into a folder that is thrown away, and bring every running session to where it was.
+    """Restore a backup into a folder beside it that is thrown away, and bring every running session to where it was.
 
-    Raises NoBackup, DiskFull.
+    Raises NoBackup, DiskFull, CannotWrite.
     """
-    with tempfile.TemporaryDirectory(prefix="cueroom-rehearsal-") as folder:
-        database = f"sqlite:///{Path(folder) / 'cueroom.sqlite3'}"
+    if not file.exists():
+        raise NoBackup("there is no such file", file=str(file))
+    with _thrown_away(file.absolute().parent) as folder:
+        database = f"sqlite:///{folder / 'cueroom.sqlite3'}"
         answer = restore(database, file, language)
         sessions = asyncio.run(_open_each(database))
     lines = [word("rehearsed", language, file=str(file)), *answer.lines[1:]]
     lines += [word("session_rebuilt", language, session=name, position=told) for name, told in sessions.items()]
     lines.append(word("sessions_rebuilt", language, sessions=len(sessions)))
     return Answer(tuple(lines), data={**answer.data, "file": str(file), "sessions": sessions})
+
+
+@contextmanager
+def _thrown_away(beside: Path) -> Iterator[Path]:
+    """A folder where a backup of this size has its place: /tmp may be small, and in memory. Raises CannotWrite."""
+    try:
+        made = tempfile.TemporaryDirectory(prefix=".cueroom-rehearsal-", dir=beside)
+    except OSError as fault:
+        raise copies.CannotWrite(f"there is no place beside the backup: {fault.strerror}", file=str(beside)) from None
+    with made as folder:
+        yield Path(folder)
 
 
 async def _open_each(database: str) -> dict[str, int]:

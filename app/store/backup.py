@@ -6,6 +6,7 @@ only when it is whole and on disk; a name that is taken is never written over.
 
 import contextlib
 import os
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -24,6 +25,10 @@ PAGES: Final = 1_024
 STEPS: Final = 100_000
 """Of SQLite's machine, between two looks whether to give up."""
 BUSY_S: Final = 30.0
+FENCE_ABOVE: Final = (
+    "INSERT INTO counters (name, value) VALUES ('fence', ?) "
+    "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"
+)
 
 
 class FileTaken(ControlRoomError):
@@ -97,8 +102,12 @@ def check(file: Path) -> Manifest:
         raise NoBackup(f"the file cannot be read: {fault}", file=str(file)) from None
 
 
-def restore(file: Path, target: Path) -> Manifest:
-    """Check a backup and put its database under a name where there is none. Raises NoBackup, FileTaken, DiskFull."""
+def restore(file: Path, target: Path, *, now_s: int) -> Manifest:
+    """Check a backup and put its database under a name where there is none. Raises NoBackup, FileTaken, DiskFull.
+
+    Its next fence is above `now_s`, seconds of the wall clock, and so above every one that was given after the backup:
+    screens that were open then know the epochs of those, and would take lower ones for the past.
+    """
     manifest = check(file)
     for taken in (target, Path(f"{target}-wal"), Path(f"{target}-shm")):
         if taken.exists():  # what lies in a -wal is of the database beside it, and may be its newest part
@@ -107,6 +116,7 @@ def restore(file: Path, target: Path) -> Manifest:
         with closing(_open(file)) as reading, closing(sqlite3.connect(part, isolation_level=None)) as writing:
             reading.backup(writing, pages=PAGES)
             writing.execute(f"DROP TABLE {MANIFEST}")
+            writing.execute(FENCE_ABOVE, (now_s,))
             _check_soundness(writing)
         _on_disk(part)
         publish(part, target)
@@ -164,11 +174,15 @@ def _stop_when(given_up: Callable[[], bool], connection: sqlite3.Connection) -> 
     connection.set_progress_handler(lambda: given_up(), STEPS)
 
 
+def unfinished_name(target: Path) -> Path:
+    """Return a name beside the target that no other try has, be it of another container with the same process ids."""
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+
+
 @contextmanager
 def _unfinished(target: Path) -> Iterator[Path]:
     """A file of this account only, beside the target; gone when the block ends, unless it got its name."""
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
+    part = unfinished_name(target)
     os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     try:
         yield part

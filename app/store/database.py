@@ -38,10 +38,16 @@ def normalised(url: str) -> URL:
             case "sqlite":
                 raise BadDatabaseUrl("a SQLite database must be a file: sqlite:///path/to/file")
             case "postgresql" | "postgres":
-                return parsed.set(drivername="postgresql+asyncpg")
+                return _with_tls(parsed.set(drivername="postgresql+asyncpg"))
     except (ArgumentError, NoSuchModuleError):
         pass
     raise BadDatabaseUrl("the database URL must begin with sqlite:/// or postgresql://")
+
+
+def _with_tls(url: URL) -> URL:
+    """Return the URL with libpq's `sslmode` under the name that this driver has for it."""
+    mode = url.query.get("sslmode")
+    return url if mode is None else url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
 
 
 class Backend(Protocol):

@@ -12,6 +12,7 @@ import pytest
 
 from app.bus.owner import AlreadyRunning, DatabaseHold, hold_database, hold_folder, holder_of
 from app.errors import Unavailable
+from app.store.database import Store, normalised
 from tests.servers import PostgresServer
 
 HOLD = """
@@ -57,6 +58,14 @@ async def test_a_database_is_held_by_one_and_names_it(fresh_postgres_url: str) -
         assert not first.is_closed()
     async with hold_database(fresh_postgres_url):
         pass
+
+
+@pytest.mark.parametrize("mode", ["ssl=prefer", "sslmode=prefer"])
+async def test_how_a_url_asks_for_tls_is_understood_by_all_who_open_it(fresh_postgres_url: str, mode: str) -> None:
+    url = normalised(f"{fresh_postgres_url}{'&' if '?' in fresh_postgres_url else '?'}{mode}")
+    async with hold_database(url):
+        store = await Store.open(url.render_as_string(hide_password=False))
+        await store.close()
 
 
 async def test_the_processes_of_a_cluster_share_a_database_and_one_alone_is_refused(fresh_postgres_url: str) -> None:

@@ -4,14 +4,16 @@ import asyncio
 import shutil
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from app.operations.backup import Backup, back_up, rehearse, restore
+from app.operations.backup import Backup, _server, back_up, rehearse, restore
 from app.store import backup as copies
 from app.store.backup import FileTaken, NoBackup
+from app.store.database import normalised
 from tests.operations.house import House, comment, open_house
 from tests.servers import package_folder
 
@@ -47,6 +49,7 @@ async def test_a_backup_beside_a_busy_server_is_one_state_of_it_and_can_be_resto
     (position,) = answer.data["sessions"].values()
     assert position >= rows["messages"]
     assert answer.lines[-1] == "running sessions rebuilt: 1"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["data", "kept.backup"]
 
 
 async def test_a_file_that_is_there_is_never_written_over(tmp_path: Path) -> None:
@@ -91,10 +94,12 @@ async def test_what_was_done_to_a_backup_is_found_before_it_is_trusted(kept: Pat
 async def test_a_restore_fills_an_empty_folder_and_touches_no_database(kept: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "cueroom.sqlite3"
     target.parent.mkdir()
+    began = int(time.time())  # epochs that are told from now on lie above all that were told since the backup
     answer = restore(f"sqlite:///{target}", kept, "en")
     with closing(sqlite3.connect(target)) as conn:
         assert conn.execute("SELECT count(*) FROM messages").fetchone() == (300,)
         assert conn.execute("SELECT name FROM sqlite_master WHERE name = 'backup_manifest'").fetchone() is None
+        assert conn.execute("SELECT value FROM counters WHERE name = 'fence'").fetchone()[0] >= began
     assert answer.data["rows"]["messages"] == 300
     with pytest.raises(FileTaken):
         restore(f"sqlite:///{target}", kept, "en")
@@ -119,6 +124,22 @@ async def test_a_copy_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(Exception, match="given up"):
             copies.back_up(source, tmp_path / "x", build="t", taken_ms=0, given_up=lambda: True)
     assert [each.name for each in tmp_path.iterdir()] == ["data"]
+
+
+def test_two_tries_for_one_file_do_not_meet_in_its_unfinished_part(tmp_path: Path) -> None:
+    assert copies.unfinished_name(tmp_path / "x") != copies.unfinished_name(tmp_path / "x")
+
+
+@pytest.mark.parametrize("word", ["ssl", "sslmode"])
+def test_the_dump_is_taken_over_tls_where_the_url_says_so(word: str) -> None:
+    told = _server(normalised(f"postgresql://u:p@db.lan/cueroom?{word}=verify-full"))
+    assert told == {
+        "PGHOST": "db.lan",
+        "PGUSER": "u",
+        "PGPASSWORD": "p",
+        "PGDATABASE": "cueroom",
+        "PGSSLMODE": "verify-full",
+    }
 
 
 async def test_a_database_server_is_backed_up_by_its_own_tool(
