@@ -41,6 +41,7 @@ def event_of(row: Delivery, story: Story, channel: Channel, public_url: str) -> 
     kind: Type = "alert.ended" if row.recipient == ENDED else "alert.opened" if story.first else "alert.changed"
     seen = not row.restricted or channel.clearance is Clearance.RESTRICTED
     told = alert.evidence if seen else ()
+    action = in_language(alert.action, row.language)
     data = {
         "delivery": row.id,
         "number": f"{row.alert[:6]}-{row.change}",
@@ -63,10 +64,14 @@ def event_of(row: Delivery, story: Story, channel: Channel, public_url: str) -> 
         "language": row.language,
         "title": row.title[:TITLE_CHARS],
         "text": row.text[:TEXT_CHARS],
-        "action": in_language(alert.action, row.language)[:TEXT_CHARS],
+        "action": action[:TEXT_CHARS],
         "restricted": row.restricted,
         "evidence": [_plain(one) for one in told[:EVIDENCE_MOST]],
-        "cut": len(row.title) > TITLE_CHARS or len(row.text) > TEXT_CHARS or len(told) > EVIDENCE_MOST,
+        "cut": len(row.title) > TITLE_CHARS
+        or len(row.text) > TEXT_CHARS
+        or len(action) > TEXT_CHARS
+        or len(told) > EVIDENCE_MOST
+        or any(len(one.text) > EVIDENCE_CHARS for one in told),
         "link": f"{public_url}/rooms/{plan.rooms[0].id}" if public_url else None,
     }
     return _bounded(kind, row.planned_ms, data)

@@ -1,5 +1,6 @@
 """Promises: a program hears of each change once by its id, signed by the standard; its status is taken at its word."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 
@@ -290,6 +291,22 @@ def test_an_event_stays_under_its_bound_and_says_what_was_cut() -> None:
     assert b'"cut":true' in body
     assert f'"at_ms":{NOW + 19}'.encode() in body
     assert b'"link":"https://control.example.com/rooms/r"' in body
+
+
+@pytest.mark.parametrize(("title", "text", "action", "quoted", "cut"), [
+    (200, 2_000, 2_000, 500, False),
+    (201, 2_000, 2_000, 500, True),
+    (200, 2_001, 2_000, 500, True),
+    (200, 2_000, 2_001, 500, True),
+    (200, 2_000, 2_000, 501, True),
+])  # fmt: skip
+def test_whatever_was_shortened_is_said(title: int, text: int, action: int, quoted: int, cut: bool) -> None:
+    words = dict.fromkeys(("zh-CN", "zh-TW", "en"), "a" * action)
+    evidence = (Evidence("speech", NOW, text="e" * quoted),)
+    alert = replace(samples.alert("live"), action=words, evidence=evidence)
+    row = samples.delivery(alert, "live", title="t" * title, text="x" * text)
+    told = json.loads(event_of(row, Story(samples.plan("r"), alert, True), HOOK, ""))
+    assert told["data"]["cut"] is cut
 
 
 def test_the_status_alone_is_read() -> None:
