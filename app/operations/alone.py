@@ -33,6 +33,12 @@ class NoInstallation(ControlRoomError):
     kind, code = "missing", "no_installation"
 
 
+class OtherShape(ControlRoomError):
+    """The database is of another release, and other processes may be at work in it."""
+
+    kind, code = "conflict", "other_shape"
+
+
 def work_alone(settings: Settings, name: str, args: dict[str, Any], *, creates: bool) -> Answer:
     """Do an operation here. Raises AlreadyRunning, and NoInstallation unless it `creates` one."""
     configure("warning")  # stdout is for the answer, and a terminal for what its owner asked
@@ -55,21 +61,27 @@ def exists(settings: Settings) -> bool:
 
 
 async def _work(settings: Settings, name: str, args: dict[str, Any]) -> Answer:
-    async with _opened(settings) as (here, before):
-        if name == "db upgrade":
+    upgrades = name == "db upgrade"
+    async with _opened(settings, migrates=upgrades or not settings.scaled_out) as (here, before):
+        if upgrades:
             args = args | {"before": before, "opened": True}
         return await OPERATIONS[name](here, args)
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Installation, str | None]]:
-    """Open the database in the shape this program needs; the revision it was found in beside it."""
+async def _opened(settings: Settings, *, migrates: bool) -> AsyncIterator[tuple[Installation, str | None]]:
+    """Open the database in the shape this program needs; the revision it was found in beside it.
+
+    Raises OtherShape when it has another and this is not to migrate it.
+    """
     url = normalised(settings.database)
     async with contextlib.AsyncExitStack() as held:
         if url.get_backend_name() == "postgresql":
             await held.enter_async_context(hold_database(url, shared=settings.scaled_out))
         before = await asyncio.to_thread(migrate.current, settings.database)
         if before != migrate.head():
+            if not migrates:
+                raise OtherShape("the database does not have this release's shape; run `cueroom db upgrade` first")
             await asyncio.to_thread(migrate.upgrade, settings.database)
         store = await Store.open(settings.database)
         held.push_async_callback(store.close)

@@ -11,7 +11,9 @@ from typing import Any
 from app.cli import COMMANDS
 from app.cli.serve import _announce
 from app.settings import Settings
+from app.store.migrate import current
 from tests.cli.place import ROOT, WINERY, Place
+from tests.servers import PostgresServer
 
 
 def test_nothing_is_made_by_looking(empty: Place) -> None:
@@ -101,3 +103,15 @@ async def test_a_server_that_is_open_to_the_network_says_by_which_address() -> N
     assert here == "http://127.0.0.1:8070"
     assert runtime.address == network
     assert re.fullmatch(r"http://\d+\.\d+\.\d+\.\d+:8070", network)
+
+
+def test_beside_other_processes_only_db_upgrade_changes_the_shape_of_the_database(
+    empty: Place, postgres_server: PostgresServer
+) -> None:
+    url = postgres_server.create_database()
+    shared = {"CUEROOM_DATABASE_URL": url, "CUEROOM_REDIS_URL": "redis://127.0.0.1:1"}
+    ran = empty.run("setup", str(WINERY), **shared)
+    assert ran.returncode == 1
+    assert "run `cueroom db upgrade` first" in ran.stderr
+    assert current(url) is None
+    postgres_server.drop_database(url)
