@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from sqlalchemy import Connection, select
 
 from app.store import tables
-from app.store.statements import insert_rows
+from app.store.statements import Row, insert_rows
 
 NAMES_KEPT = 50
 """Most different names of unknown fields or kinds kept a row: a source that invents names must not fill the disk."""
@@ -33,30 +33,17 @@ _counts = msgspec.json.Decoder(dict[str, int])
 
 
 def add_counts(conn: Connection, counts: Sequence[SourceCount]) -> None:
-    """Add counts to those that are stored. One caller at a time: the door's own, every few seconds."""
-    rows = []
-    for count in counts:
-        table = tables.source_counters
-        query = select(table).where(
-            table.c.room == count.room, table.c.source == count.source, table.c.kind == count.kind
-        )
-        held = conn.execute(query).mappings().first()
-        total = count if held is None else _sum(_row(held), count)
-        rows.append(
-            (
-                total.room,
-                total.source,
-                total.kind,
-                total.source_name,
-                total.last_ms,
-                total.taken,
-                total.duplicates,
-                total.conflicts,
-                msgspec.json.encode(total.refused).decode(),
-                msgspec.json.encode(total.unknown).decode(),
-            )
-        )
-    insert_rows(conn, tables.source_counters, rows, "replace")
+    """Add counts to those that are stored; the doors of several processes may do so at once."""
+    table = tables.source_counters
+    ordered = sorted(counts, key=_key)  # all in one order, or two doors might wait for each other
+    nothing_yet = [SourceCount(room=count.room, source=count.source, kind=count.kind) for count in ordered]
+    insert_rows(conn, table, [_values(count) for count in nothing_yet], "ignore")
+    totals = []
+    for count in ordered:
+        mine = (table.c.room == count.room, table.c.source == count.source, table.c.kind == count.kind)
+        held = conn.execute(select(table).where(*mine).with_for_update()).mappings().one()  # until the transaction ends
+        totals.append(_sum(_row(held), count))
+    insert_rows(conn, table, [_values(total) for total in totals], "replace")
 
 
 def counts(conn: Connection, room: str) -> list[SourceCount]:
@@ -64,6 +51,25 @@ def counts(conn: Connection, room: str) -> list[SourceCount]:
     table = tables.source_counters
     query = select(table).where(table.c.room == room).order_by(table.c.source, table.c.kind)
     return [_row(row) for row in conn.execute(query).mappings()]
+
+
+def _key(count: SourceCount) -> tuple[str, str, str]:
+    return count.room, count.source, count.kind
+
+
+def _values(count: SourceCount) -> Row:
+    return (
+        count.room,
+        count.source,
+        count.kind,
+        count.source_name,
+        count.last_ms,
+        count.taken,
+        count.duplicates,
+        count.conflicts,
+        msgspec.json.encode(count.refused).decode(),
+        msgspec.json.encode(count.unknown).decode(),
+    )
 
 
 def _sum(old: SourceCount, new: SourceCount) -> SourceCount:

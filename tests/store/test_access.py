@@ -1,5 +1,6 @@
 """Promises about people, tokens, tablets and what the door saw: what is used up, revoked or late opens nothing."""
 
+import asyncio
 from functools import partial
 
 import msgspec
@@ -147,3 +148,17 @@ async def test_what_the_door_saw_adds_up(store: Store) -> None:
     (total,) = await store.read(partial(doctor.counts, room="a"))
     assert (total.taken, total.duplicates, total.last_ms, total.source_name) == (5, 1, NOW, "erp")
     assert (total.refused, total.unknown) == ({"unit": 2, "sku": 1}, {"x": 4})
+
+
+async def test_what_the_doors_of_several_processes_saw_adds_up(store: Store, database_url: str) -> None:
+    other = await Store.open(database_url)
+    both = [SourceCount(room="a", source="t1", kind=kind, taken=1, refused={"unit": 1}) for kind in ("stock", "order")]
+    adding = (
+        door.write(partial(doctor.add_counts, counts=counts))
+        for counts in (both, both[::-1]) * 5
+        for door in (store, other)
+    )
+    await asyncio.gather(*adding)
+    await other.close()
+    totals = await store.read(partial(doctor.counts, room="a"))
+    assert [(total.taken, total.refused) for total in totals] == [(20, {"unit": 20})] * 2
