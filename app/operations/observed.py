@@ -25,6 +25,8 @@ LAG_KEPT: Final = 240
 """A minute of timers, of which the latest is told."""
 ALERTS_KNOWN: Final = 10_000
 JUST_NOW_MS: Final = 10_000
+KINDS: Final = ("person", "device", "token")
+"""Of those who may hold a socket: nobody of a kind is a figure too."""
 PAGE: Final = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4_096
 
 
@@ -47,6 +49,7 @@ class Observed:
         self._store, self._clock = store, clock
         self._sessions, self._boards, self._viewers = sessions, boards, viewers
         self._takes_commits = takes_commits
+        self._sends = role == "all" or "pump" in role.split("+")
         self._known: OrderedDict[str, None] = OrderedDict()
         self._lags: list[float] = [0.0] * LAG_KEPT
         own.BUILD.fill({(build, role, store.dialect): 1.0})
@@ -58,7 +61,8 @@ class Observed:
         self._look_at_sessions()
         _told(own.BOARDS, self._boards)
         if self._viewers is not None:
-            own.VIEWERS.fill({(kind,): float(times) for kind, times in Times(self._viewers()).items()})
+            held = dict.fromkeys(KINDS, 0) | Times(self._viewers())
+            own.VIEWERS.fill({(kind,): float(times) for kind, times in held.items()})
         own.LOOP_LAG_WORST.set(max(self._lags))
         _look_at_process()
         await self._look_at_store()
@@ -99,15 +103,18 @@ class Observed:
         own.CHECKPOINT_AGE.set(max(ages, default=0) / 1_000)
 
     async def _look_at_store(self) -> None:
+        """The outbox is one for all processes, and told by those that send: figures of several are added up."""
         now = self._clock.now()
+        own.OUTBOX.forget()
+        own.OUTBOX_AGE.forget()
         try:
             rows, oldest = await self._store.look(partial(waiting, now=now))
         except ControlRoomError:
             own.STORE_UP.set(0)
-            own.OUTBOX.forget()
-            own.OUTBOX_AGE.forget()
             return
         own.STORE_UP.set(self._takes_commits())
+        if not self._sends:
+            return
         own.OUTBOX.fill({(state,): float(times) for state, times in ({"waiting": 0, "sending": 0} | rows).items()})
         own.OUTBOX_AGE.set(max(0, now - (oldest if oldest is not None else now)) / 1_000)
 

@@ -136,6 +136,12 @@ async def test_a_process_of_one_role_tells_what_it_has_and_nothing_else(tmp_path
         assert not any(name.startswith(("cueroom_sessions", "cueroom_boards", "cueroom_checkpoint")) for name in found)
         assert found['cueroom_outbox_rows{state="waiting"}'] == 0
         assert any(name.startswith("cueroom_build_info{") and 'role="pump"' in name for name in found)
+        web = Observed(store=house.store, clock=house.clock, build="t", role="web", viewers=lambda: ["device"])
+        found = parsed((await web.text(ready=True)).decode())
+        assert not any(name.startswith("cueroom_outbox") for name in found)
+        assert found["cueroom_store_available"] == 1
+        told = {name: times for name, times in found.items() if name.startswith("cueroom_viewers{")}
+        assert told == {f'cueroom_viewers{{kind="{kind}"}}': kind == "device" for kind in ("person", "device", "token")}
         transport = httpx2.ASGITransport(app=build_inner(house.runtime), client=("127.0.0.1", 1))
         async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8060") as client:
             for path in ("/healthz", "/readyz", "/metrics"):
