@@ -115,8 +115,8 @@ class Pump:
         self._wake.set()
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
-        """Take nothing more; give what is on its way some seconds to be answered, and write down what became of it; what
-        has not left is given back."""
+        """Take nothing more, give what is on its way some seconds to be answered, and write down what became of it;
+        what has not left waits again."""
         self._stopping = True
         self._wake.set()
         async with self._turning:  # one that has claimed already lets go of its rows

@@ -133,8 +133,8 @@ async def move_rundown(to: Id, body: Expected, submit: SubmitDep) -> Response:
 
 @router.get("/commands/{key}")
 async def outcome(key: Id, session: SessionDep, _: PrincipalDep, runtime: RuntimeDep, request: Request) -> Response:
-    """Return what became of a command; 202 while nothing has yet."""
-    found = await runtime.desk.outcome(session, key)
+    """Return what became of a command; 202 while nothing has yet, 503 `not_taken` when it must be sent again."""
+    found = await runtime.desk.late_outcome(session, key)
     if found is None:
         return json({"location": request.url.path}, 202, {"Retry-After": "1"})
     return outcome_answer(found, language_of(request))

@@ -21,7 +21,7 @@ from app.domain.commands import (
 )
 from app.domain.people import SYSTEM, Actor, Role
 from app.errors import Forbidden, NotFound, Unavailable
-from app.intake.desk import MAY_ISSUE, KeyReused, check_may_issue
+from app.intake.desk import LOST_AFTER_MS, MAY_ISSUE, KeyReused, NotTaken, check_may_issue
 from tests.intake.house import House
 
 EVERY: tuple[Command, ...] = (
@@ -129,6 +129,22 @@ async def test_what_is_not_committed_in_time_is_still_coming_and_can_be_asked_fo
     house.loop.held.set()
     outcome = await house.desk.submit(name, "k", MoveRundown("next"), CONTROLLER)
     assert outcome == await house.desk.outcome(ref, "k")
+
+
+async def test_a_late_command_of_which_nothing_comes_is_to_be_sent_again_with_its_key(house: House) -> None:
+    name = await session(house)
+    ref = await house.directory.find(name)
+    house.loop.held.clear()
+    for _ in range(2):
+        assert await house.desk.submit(name, "k", MoveRundown("next"), CONTROLLER, within_ms=5) is None
+        house.clock.advance(LOST_AFTER_MS - 1)
+        assert await house.desk.late_outcome(ref, "k") is None
+        house.clock.advance(1)
+        with pytest.raises(NotTaken):
+            await house.desk.late_outcome(ref, "k")
+    house.loop.held.set()
+    assert await house.desk.submit(name, "k", MoveRundown("next"), CONTROLLER) is not None
+    assert await house.desk.late_outcome(ref, "k") is not None
 
 
 async def test_a_refused_commit_is_a_refusal_not_a_wait(house: House) -> None:

@@ -14,7 +14,7 @@ import { unconfirmed } from './cards.js'
 const MOST = 200
 const OVERDUE_MS = 3_000
 /** Codes after which the same answer may come again. */
-const AWAY = new Set(['unreachable', 'pending', 'unavailable', 'http_429', 'http_500', 'http_502', 'http_503', 'http_504'])
+const AWAY = new Set(['unreachable', 'pending', 'unavailable', 'not_taken', 'http_429', 'http_500', 'http_502', 'http_503', 'http_504'])
 
 /** @param {string} code @returns {boolean} whether the answer only has to wait */
 export const waits = (code) => AWAY.has(code)

@@ -16,7 +16,16 @@ const ASK_TIMES = 20
  * @returns {Promise<Answer>}
  */
 export async function post (path, body, key = newKey()) {
-  const response = await reach(path, { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key } })
+  /** @type {RequestInit} */
+  const command = { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', 'Idempotency-Key': key } }
+  const answer = await send(path, command)
+  // Taken, and lost on its way: with the same key it is done once, whether or not the first one comes after all.
+  return answer.code === 'pending' || answer.code === 'not_taken' ? await send(path, command) : answer
+}
+
+/** @param {string} path @param {RequestInit} command @returns {Promise<Answer>} */
+async function send (path, command) {
+  const response = await reach(path, command)
   if (!response) return { ok: false, code: 'unreachable', outcome: null, body: null }
   const answer = await read(response)
   if (response.status !== 202) return answer
