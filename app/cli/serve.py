@@ -25,6 +25,7 @@ from app.intake.recipe import find_recipe
 from app.logs import configure
 from app.main import build, build_inner
 from app.operations.installation import Installation
+from app.operations.patience import patiently
 from app.operations.socket import serve_socket
 from app.operations.table import handlers
 from app.realtime.fanout_door import Detachable
@@ -34,7 +35,6 @@ from app.store import migrate
 from app.store.database import Store, normalised
 from app.store.migrate import upgrade
 
-TRY_EVERY_S: Final = 1
 GRACE_S: Final = 5
 STOP_S: Final = 45
 """For the pump, the worker's last commit and the database together, however they hang."""
@@ -104,9 +104,9 @@ def _folder(settings: Settings) -> Iterator[None]:
 async def _serve(settings: Settings, roles: frozenset[Role], out: TextIO, beside: Beside | None) -> int:
     async with _held(settings) as hold:
         if settings.scaled_out:
-            await _patiently(settings, partial(_is_migrated, settings))
+            await patiently(settings.database_wait_s, partial(_is_migrated, settings))
         else:
-            await _patiently(settings, partial(asyncio.to_thread, upgrade, settings.database))
+            await patiently(settings.database_wait_s, partial(asyncio.to_thread, upgrade, settings.database))
         store = await Store.open(settings.database)
         clock = SystemClock()
         recipe, fallbacks = await find_recipe(store, settings.data, clock.now(), __version__)
@@ -158,21 +158,6 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
 
 
-async def _patiently(settings: Settings, work: Callable[[], Awaitable[None]]) -> None:
-    """Do what needs the database; wait a while for one that does not answer, with a line a try."""
-    began = asyncio.get_running_loop().time()
-    while True:
-        try:
-            return await work()
-        except Unavailable as refusal:
-            waited = asyncio.get_running_loop().time() - began
-            if waited >= settings.database_wait_s:
-                raise Unavailable(f"{refusal.detail}; gave up after {waited:.0f} s") from None
-            sys.stderr.write(f"cueroom: waiting for the database ({refusal.detail}), {waited:.0f} s\n")
-            sys.stderr.flush()
-            await asyncio.sleep(TRY_EVERY_S)
-
-
 @contextlib.asynccontextmanager
 async def _held(settings: Settings) -> AsyncIterator[DatabaseHold | None]:
     """On PostgreSQL the database itself is held too, before its tables are touched: the lock file says nothing to
@@ -182,7 +167,7 @@ async def _held(settings: Settings) -> AsyncIterator[DatabaseHold | None]:
         yield None
         return
     hold = DatabaseHold(url, shared=settings.scaled_out)
-    await _patiently(settings, hold.take)
+    await patiently(settings.database_wait_s, hold.take)
     try:
         yield hold
     finally:

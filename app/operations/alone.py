@@ -19,6 +19,7 @@ from app.errors import ControlRoomError
 from app.logs import configure
 from app.operations.answer import Answer
 from app.operations.installation import Installation
+from app.operations.patience import patiently
 from app.operations.table import OPERATIONS
 from app.settings import Settings
 from app.store import migrate
@@ -62,14 +63,15 @@ def exists(settings: Settings) -> bool:
 
 async def _work(settings: Settings, name: str, args: dict[str, Any]) -> Answer:
     upgrades = name == "db upgrade"
-    async with _opened(settings, migrates=upgrades or not settings.scaled_out) as (here, before):
+    wait_s = settings.database_wait_s if upgrades else 0
+    async with _opened(settings, migrates=upgrades or not settings.scaled_out, wait_s=wait_s) as (here, before):
         if upgrades:
             args = args | {"before": before, "opened": True}
         return await OPERATIONS[name](here, args)
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, *, migrates: bool) -> AsyncIterator[tuple[Installation, str | None]]:
+async def _opened(settings: Settings, *, migrates: bool, wait_s: int) -> AsyncIterator[tuple[Installation, str | None]]:
     """Open the database in the shape this program needs; the revision it was found in beside it.
 
     Raises OtherShape when it has another and this is not to migrate it.
@@ -77,7 +79,7 @@ async def _opened(settings: Settings, *, migrates: bool) -> AsyncIterator[tuple[
     url = normalised(settings.database)
     async with contextlib.AsyncExitStack() as held:
         if url.get_backend_name() == "postgresql":
-            await held.enter_async_context(hold_database(url, shared=settings.scaled_out))
+            await patiently(wait_s, lambda: held.enter_async_context(hold_database(url, shared=settings.scaled_out)))
         before = await asyncio.to_thread(migrate.current, settings.database)
         if before != migrate.head():
             if not migrates:

@@ -49,6 +49,16 @@ def test_a_database_url_that_is_none_is_refused_without_its_password(empty: Plac
     assert "bad_database_url" in ran.stderr
 
 
+def test_an_upgrade_waits_for_its_database_and_a_question_does_not(empty: Place) -> None:
+    nobody = {"CUEROOM_DATABASE_URL": "postgresql://x@127.0.0.1:9/x", "CUEROOM_DATABASE_WAIT_S": "1"}
+    ran = empty.run("db", "upgrade", **nobody)
+    waiting, given_up = ran.stderr.splitlines()
+    assert waiting.startswith("cueroom: waiting for the database (")
+    assert "gave up after 1 s" in given_up
+    assert ran.returncode == 1
+    assert "waiting" not in empty.run("doctor", **nobody).stderr
+
+
 def test_a_data_folder_that_cannot_be_made_is_told(empty: Place) -> None:
     (empty.folder / "file").touch()
     ran = empty.run("db", "upgrade", "--data", "file/data")
