@@ -9,7 +9,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ from app.main import build, build_inner
 from app.runtime import ALL_ROLES, Role, Runtime, bus_of, seal_key
 from app.settings import Settings
 from app.store.database import Store
-from tests.faults.evening import SIZE
+from tests.faults.evening import MET, SIZE
 
 T = TypeVar("T")
 
@@ -43,6 +43,7 @@ class Fate:
             return
         self.met += 1
         if self._reached(self.runtime):
+            os.write(sys.stdout.fileno(), f"{MET}{point}\n".encode())  # at once: nothing is flushed after it
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _reached(self, runtime: Runtime) -> bool:
@@ -79,9 +80,14 @@ class DyingLog(Dying):
 
 
 class DyingFrames(Dying):
-    async def publish(self, board: str, frame: Stored) -> None:
+    async def publish_all(self, frames: Sequence[tuple[str, Stored]]) -> Collection[str]:
         self._fate.meet("tell")
-        await self._part.publish(board, frame)
+        refused: Collection[str] = await self._part.publish_all(frames)
+        return refused
+
+    async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None:
+        self._fate.meet("tell")
+        await self._part.put_snapshot(board, epoch, seq, parts)
 
 
 async def main(data: Path, port: int, fate: Fate, roles: frozenset[Role]) -> None:

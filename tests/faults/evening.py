@@ -81,7 +81,8 @@ class ChatServer:
     def __init__(self) -> None:
         self.received: list[tuple[str, str]] = []
         """(robot, text) of each message, in order."""
-        self.kill: int | None = None
+        self.kill = False
+        """Kill the process that sends the next message, before it is answered."""
         self._server: asyncio.Server | None = None
         self.port = 0
 
@@ -109,10 +110,12 @@ class ChatServer:
                 body = await reader.readexactly(int(lengths[0]))
                 robot = head.split(b" ")[1].decode().split("access_token=")[1].split("&")[0]
                 self.received.append((robot, json.loads(body)["markdown"]["text"]))
-                if self.kill is not None:
-                    pid, self.kill = self.kill, None
-                    with contextlib.suppress(ProcessLookupError):  # it has met its own fate a moment before
-                        os.kill(pid, signal.SIGKILL)
+                if self.kill:
+                    self.kill = False
+                    pid = holder(writer.get_extra_info("peername")[1])
+                    if pid is not None:
+                        with contextlib.suppress(ProcessLookupError):  # it has met its own fate a moment before
+                            os.kill(pid, signal.SIGKILL)
                     return
                 answer = b'{"errcode":0,"errmsg":"ok"}'
                 head_out = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -122,6 +125,26 @@ class ChatServer:
             pass
         finally:
             writer.close()
+
+
+MET: Final = "met "
+"""Before the name of the point at which a process ended itself: the last line it prints."""
+
+
+def met(said: str) -> list[str]:
+    """The points at which the process that printed this has ended itself: one or none."""
+    return [line.removeprefix(MET) for line in said.splitlines() if line.startswith(MET)]
+
+
+def holder(port: int) -> int | None:
+    """The process that has the connection from this local port; None when it is gone."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    sockets = {f"socket:[{row[9]}]" for row in rows if int(row[1].split(":")[1], 16) == port}
+    for file in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):  # files are closed and processes end meanwhile
+            if str(file.readlink()) in sockets:
+                return int(file.parts[2])
+    return None
 
 
 async def prepared(url: str) -> tuple[str, str]:

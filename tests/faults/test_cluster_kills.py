@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from scripts.cluster import Cluster, Member, cluster
-from tests.faults.evening import TOTAL, ChatServer, Evening, prepared
+from tests.faults.evening import TOTAL, ChatServer, Evening, met, prepared
 from tests.faults.test_kills import free_port
 
 WORKER_KILLS, WEB_KILLS, PUMP_KILLS = 12, 5, 3
@@ -44,6 +44,7 @@ class Lives:
     def __init__(self, made: Cluster, chat: ChatServer) -> None:
         self.made, self.chat = made, chat
         self.died = dict.fromkeys(("web", "worker", "pump"), 0)
+        self.met: set[str] = set()
         self.fates = {
             "worker": iter([(POINTS[n % 3], (n + 1) * TOTAL // (WORKER_KILLS + 2)) for n in range(WORKER_KILLS)]),
             "web": iter([("append", TOTAL // (WEB_KILLS + 2)) for _ in range(WEB_KILLS)]),
@@ -69,10 +70,11 @@ class Lives:
             member.point, member.position = next(self.fates[role], ("never", 0))
             member.start()
             assert member.process is not None
-            if role == "pump" and self.died[role] < PUMP_KILLS and self.chat.kill is None:
-                self.chat.kill = member.pid
+            if role == "pump" and self.died[role] < PUMP_KILLS:
+                self.chat.kill = True  # of the two it meets the one that works
             assert await asyncio.to_thread(member.process.wait) == -signal.SIGKILL, member.log[-3_000:]
             self.died[role] += 1
+            self.met.update(met(member.said))
 
     async def end(self) -> None:
         for task in self.tasks:
@@ -100,6 +102,7 @@ async def test_killed_at_every_point_of_a_cluster_nothing_answered_is_lost_and_n
     finally:
         await lives.end()
     assert lives.died["worker"] == WORKER_KILLS
+    assert lives.met == {*POINTS, "append"}
     assert sum(lives.died.values()) >= 20, lives.died
     assert len(evening.acked) == TOTAL
     await evening.check(shown, chat)

@@ -1,25 +1,31 @@
 """kill -9 at 20 moments of one session: nothing that was answered 202 is lost, nothing is doubled (DESIGN §8)."""
 
 import asyncio
+import contextlib
 import os
+import random
 import signal
 import socket
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.evening import ROOT, TOTAL, ChatServer, Evening, prepared
+from tests.faults.evening import ROOT, TOTAL, ChatServer, Evening, met, prepared
 
 POINTS = ("append", "before-commit", "after-commit", "tell")
 KILLS = 20
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port below those the system gives to connections: else one may take it between two lives."""
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
 
 
 class Lives:
@@ -28,6 +34,8 @@ class Lives:
     def __init__(self, data: Path, port: int, chat: ChatServer) -> None:
         self.data, self.port, self.chat = data, port, chat
         self.died = 0
+        self.met: Counter[str] = Counter()
+        """The points at which lives have ended; the others ended while they sent a message."""
         self.process: asyncio.subprocess.Process | None = None
 
     def fates(self) -> Iterator[tuple[str, int]]:
@@ -39,10 +47,13 @@ class Lives:
         environ = {**os.environ, **self.chat.environ}
         for point, position in self.fates():
             command = [sys.executable, "-m", "tests.faults.dying", str(self.data), str(self.port), point, str(position)]
-            self.process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environ)
-            if self.died % 6 == 5:
-                self.chat.kill = self.process.pid
-            code = await self.process.wait()
+            self.process = await asyncio.create_subprocess_exec(
+                *command, cwd=ROOT, env=environ, stdout=asyncio.subprocess.PIPE
+            )
+            self.chat.kill = self.died % 6 == 5
+            said, _ = await self.process.communicate()
+            self.met.update(met(said.decode()))
+            code = self.process.returncode
             if point == "never":
                 return
             assert code == -signal.SIGKILL, code
@@ -67,6 +78,8 @@ async def test_killed_at_every_point_nothing_answered_is_lost_and_nothing_is_dou
     lives.process.terminate()
     await living
     assert lives.died == KILLS
+    assert set(lives.met) == set(POINTS)
+    assert lives.met.total() >= KILLS - 3, "all but those that ended while they sent"
     assert len(evening.acked) == TOTAL
     await evening.check(shown, chat)
     await chat.stop()
