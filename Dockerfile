@@ -29,7 +29,7 @@ COPY static ./static
 COPY app ./app
 COPY --from=vendor /vendor/node_modules/uplot/dist/uPlot.iife.min.js ./static/vendor/uplot.js
 COPY --from=vendor /vendor/node_modules/uplot/LICENSE ./static/vendor/uplot.LICENSE
-RUN python -m compileall -q app
+RUN python -m compileall -q app && chmod -R a+rX /srv
 
 FROM ${PYTHON}
 ARG VERSION=0

@@ -121,14 +121,22 @@ def write_command() -> None:
 
 
 def fetch_charts() -> None:
-    """Bring the chart library into static/vendor/; without it the console shows its numbers in a table."""
-    if vendor.is_there():
+    """Bring the chart library into static/vendor/; without it the console shows its numbers in a table.
+
+    A failed try is remembered, so that a machine without a network does not wait each time.
+    """
+    wanted = vendor.locked()[1]
+    record = VENV / "fetched-charts"
+    failed = record.exists() and record.read_text(encoding="utf-8") == f"failed {wanted}"
+    if vendor.is_there() or failed:
         return
     say("fetching the chart library of the console")
     try:
         vendor.bring()
     except vendor.NotFetched as missing:
-        say(f"it could not be fetched ({missing}); the console shows tables instead, and the next start tries again")
+        say(f"it could not be fetched ({missing}); the console shows tables instead")
+        say("remove .venv/fetched-charts to try again")
+        record.write_text(f"failed {wanted}", encoding="utf-8")
 
 
 def fetch_type_check() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import io
 import json
 import os
@@ -81,7 +82,7 @@ def read_over_https(version: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:
             body: bytes = answer.read(MOST_BYTES + 1)
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:  # the second: an answer that ends in its middle
         raise NotFetched(str(error)) from error
     return body
 
@@ -103,12 +104,15 @@ def unpack(archive: bytes, integrity: str, folder: Path = FOLDER) -> None:
         raise NotFetched("what came is not what package-lock.json locks")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / STAMP).unlink(missing_ok=True)
-    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as packed:
-        for member, name in FILES.items():
-            source = packed.extractfile(member)
-            if source is None:
-                raise NotFetched(f"the archive has no {member}")
-            (folder / name).write_bytes(source.read())
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as packed:
+            for member, name in FILES.items():
+                source = packed.extractfile(member)
+                if source is None:
+                    raise NotFetched(f"the archive has no {member}")
+                (folder / name).write_bytes(source.read())
+    except (tarfile.TarError, KeyError, EOFError, OSError) as error:
+        raise NotFetched(f"the archive cannot be unpacked: {error}") from error
     (folder / STAMP).write_text(integrity, encoding="utf-8")
 
 

@@ -1,6 +1,7 @@
 """Promise: the browser gets the library that is locked, or none."""
 
 import base64
+import gzip
 import hashlib
 import io
 import tarfile
@@ -45,3 +46,10 @@ def test_the_lock_names_a_version_and_a_strong_hash() -> None:
     version, hash_ = vendor.locked()
     assert version[0].isdigit()
     assert hash_.startswith("sha512-")
+
+
+def test_an_archive_that_cannot_be_unpacked_ends_nothing_but_the_fetching(tmp_path: Path) -> None:
+    for body in (b"no archive", archive()[:40], gzip.compress(b"x" * 700)):
+        with pytest.raises(vendor.NotFetched):
+            vendor.unpack(body, integrity(body), tmp_path / "vendor")
+    assert not vendor.is_there(tmp_path / "vendor", integrity(b"no archive"))

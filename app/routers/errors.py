@@ -14,6 +14,7 @@ from starlette.responses import Response
 from app.domain.words import Language
 from app.errors import ControlRoomError, Kind, NotFound
 from app.logs import REQUEST
+from app.routers.requests import template_of
 from app.routers.words import catalogue, error_words, language_of, page
 
 log = structlog.get_logger()
@@ -156,7 +157,7 @@ def install(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, ControlRoomError)
     if status_of(error) == 500:
-        log.error("refused_as_broken", code=error.code, path=request.url.path, detail=error.detail)
+        log.error("refused_as_broken", code=error.code, path=template_of(request.scope), detail=error.detail)
     return _answer(request, error)
 
 
@@ -174,5 +175,5 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    log.error("request_failed", path=request.url.path, trace=story(error))
+    log.error("request_failed", path=template_of(request.scope), trace=story(error))
     return _answer(request, Broken("something unexpected happened; it is in the log"))

@@ -2,10 +2,12 @@
 
 import httpx2
 import pytest
+import structlog
 from fastapi import FastAPI
 
 from app.errors import ControlRoomError, Forbidden, NotFound, Unavailable
 from app.routers import errors
+from app.routers.errors import Broken
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Language": "zh-CN"}
 
@@ -66,3 +68,18 @@ async def test_what_a_refusal_says_is_never_read_as_a_page() -> None:
     assert answer.status_code == 422
     assert "<script>alert" not in answer.text
     assert "<b>thing" not in answer.text
+
+
+async def test_the_log_names_the_route_of_what_broke_and_not_its_address() -> None:
+    app = FastAPI()
+    errors.install(app)
+
+    async def breaks(secret: str) -> None:
+        raise Broken(secret[:0])
+
+    app.add_api_route("/join/{secret}", breaks)
+    transport = httpx2.ASGITransport(app=app)
+    with structlog.testing.capture_logs() as lines:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://control.test") as machine:
+            assert (await machine.get("/join/abc")).status_code == 500
+    assert [line["path"] for line in lines] == ["/join/{secret}"]
