@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from app.domain.alerts import Alert
 from app.domain.deliveries import Delivery, Standing
-from app.domain.identity import Position
+from app.domain.identity import Fence, Position
 from app.domain.plan import SessionPlan, decode_plan
 from app.domain.prompts import Prompt
 from app.domain.records import Chunk, Opened
@@ -139,14 +139,15 @@ class Restorer:
         """Write the state of engines that are as SQL has them; older ones of the same sessions are removed."""
         states, breath = [], Breath()
         for live in engines:
-            states.append((live.session_no, live.engine.position, live.engine.now, live.engine.checkpoint()))
+            at = (live.engine.position, live.engine.now)
+            states.append((live.session_no, live.fence, *at, live.engine.checkpoint()))
             await breath.take()
         await self._store.write(partial(_save, states=states, build=self._build))
 
 
-def _save(conn: Connection, states: Iterable[tuple[int, Position, Instant, bytes]], build: str) -> None:
-    for session_no, position, now, body in states:
-        checkpoints.save(conn, session_no, position, now, body, build=build)
+def _save(conn: Connection, states: Iterable[tuple[int, Fence, Position, Instant, bytes]], build: str) -> None:
+    for session_no, fence, position, now, body in sorted(states):  # two that save together wait in the same order
+        checkpoints.save(conn, session_no, position, now, body, fence=fence, build=build)
 
 
 def _matcher(lexicon: bytes, names: tuple[str, ...]) -> Matcher:

@@ -120,6 +120,22 @@ async def test_a_viewers_words_are_taken_out_of_what_is_kept_and_the_session_can
         assert rebuilt.engine.state == "ended"
 
 
+async def test_an_owner_of_before_cannot_bring_the_words_back_by_a_checkpoint(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        old = await evening(house)
+        restorer = Restorer(house.store, build="test")
+        paused = await restorer.restore(old)
+        await restorer.save_checkpoints([paused])
+        assert (await counts(house, old))["checkpoints"] == 1
+        await purge(house.installation, Purge("en", user="u-c7"))
+        await restorer.save_checkpoints([paused])
+        assert (await counts(house, old))["checkpoints"] == 0
+        paused = await restorer.restore(old)
+        await purge(house.installation, Purge("en", session=old))
+        await restorer.save_checkpoints([paused])
+        assert (await counts(house, old))["checkpoints"] == 0
+
+
 async def test_small_tables_are_tidied_by_their_own_days(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         await house.runtime.access.people.first_admin_link()
