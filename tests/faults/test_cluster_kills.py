@@ -3,15 +3,16 @@
 import asyncio
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts.cluster import Cluster, Member, cluster
+from tests.faults.dying import Life
 from tests.faults.evening import TOTAL, ChatServer, Evening, met, prepared
 from tests.faults.test_kills import free_port
 
@@ -33,9 +34,12 @@ class Doomed(Member):
     point: str = "never"
     position: int = 0
 
-    def command(self) -> list[str]:
-        fate = [self.point, str(self.position)]
-        return [sys.executable, "-m", "tests.faults.dying", str(self.folder), str(self.port), *fate, self.role]
+    def start(self) -> None:
+        words = [str(self.folder), str(self.port), self.point, str(self.position), self.role]
+        out, err = self.folder / f"{self.name}.out", self.folder / f"{self.name}.log"
+        out.write_bytes(b"")
+        started: Any = Life(words, self.environ, out, err)
+        self.process = started
 
 
 class Lives:

@@ -6,14 +6,14 @@ import os
 import random
 import signal
 import socket
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.evening import ROOT, TOTAL, ChatServer, Evening, met, prepared
+from tests.faults.dying import Life
+from tests.faults.evening import TOTAL, ChatServer, Evening, met, prepared
 
 POINTS = ("append", "before-commit", "after-commit", "tell")
 KILLS = 20
@@ -36,7 +36,7 @@ class Lives:
         self.died = 0
         self.met: Counter[str] = Counter()
         """The points at which lives have ended; the others ended while they sent a message."""
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: Life | None = None
 
     def fates(self) -> Iterator[tuple[str, int]]:
         for n in range(KILLS):
@@ -46,17 +46,16 @@ class Lives:
     async def run(self) -> None:
         environ = {**os.environ, **self.chat.environ}
         for point, position in self.fates():
-            command = [sys.executable, "-m", "tests.faults.dying", str(self.data), str(self.port), point, str(position)]
-            self.process = await asyncio.create_subprocess_exec(
-                *command, cwd=ROOT, env=environ, stdout=asyncio.subprocess.PIPE
-            )
+            words = [str(self.data), str(self.port), point, str(position)]
+            out = self.data / f"life-{self.died}.out"
             self.chat.kill = self.died % 6 == 5
-            said, _ = await self.process.communicate()
-            self.met.update(met(said.decode()))
-            code = self.process.returncode
+            self.process = await asyncio.to_thread(Life, words, environ, out, out)
+            code = await asyncio.to_thread(self.process.wait)
+            said = out.read_text(encoding="utf-8")
+            self.met.update(met(said))
             if point == "never":
                 return
-            assert code == -signal.SIGKILL, code
+            assert code == -signal.SIGKILL, said[-3_000:]
             self.died += 1
 
 
