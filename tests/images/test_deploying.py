@@ -16,19 +16,27 @@ LINES = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlin
 SERVICES = compose(COMPOSE.read_text(encoding="utf-8"), SET)["services"]
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if " exec " in line])
+@pytest.mark.parametrize("line", [line for line in LINES if "compose exec " in line])
 def test_what_is_run_in_a_container_is_there(line: str) -> None:
-    words = [word for word in shlex.split(line)[3:] if word != "-T"]
+    words = [word for word in shlex.split(line.partition(" <<")[0])[3:] if word != "-T"]
     assert words[0] in SERVICES
     if words[1] == "python":
         assert words[2:4] == ["-m", "app"]
         assert _parser(words[4:]).parse_args(words[4:]).command == words[4]
     else:
-        assert (words[0], words[1].startswith("pg_")) == ("postgres", True)
+        tools = {"postgres": {"pg_dump", "pg_restore", "psql", "createdb", "dropdb"}, "valkey": {"valkey-cli"}}
+        assert words[1] in tools[words[0]]
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line.startswith("docker exec cueroom python")])
+def test_what_one_process_writes_is_where_it_can(line: str) -> None:
+    parsed = _parser(words := shlex.split(line)[6:]).parse_args(words)
+    assert (parsed.command, parsed.file.startswith("/data/")) == ("backup", True)
 
 
 def test_the_page_has_all_the_steps() -> None:
-    for step in ("build", "up --detach", "exec web python -m app setup", "pg_dump", "pg_restore", "--scale worker="):
+    steps = ["build", "up --detach", "exec web python -m app setup", "pg_dump", "pg_restore", "flushall", "createdb"]
+    for step in (*steps, "--scale worker="):
         assert [line for line in LINES if step in line], step
 
 

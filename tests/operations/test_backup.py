@@ -1,6 +1,7 @@
 """Promises of a backup: whole or not there, taken beside a running server, proved by a restore that is rehearsed."""
 
 import asyncio
+import re
 import shutil
 import sqlite3
 import stat
@@ -13,9 +14,12 @@ import pytest
 from app.operations.backup import Backup, _server, back_up, rehearse, restore
 from app.store import backup as copies
 from app.store.backup import FileTaken, NoBackup
+from app.store.counters import newest_fence
 from app.store.database import normalised
 from tests.operations.house import House, comment, open_house
 from tests.servers import package_folder
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 async def taken(house: House, file: Path) -> dict[str, int]:
@@ -152,6 +156,11 @@ async def test_a_database_server_is_backed_up_by_its_own_tool(
     async with open_house(tmp_path / "data", database_url=fresh_postgres_url) as house:
         answer = await back_up(house.installation, Backup("en", str(tmp_path / "dump")))
         assert answer.data["bytes"] == (tmp_path / "dump").stat().st_size > 1_000
+        pages = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("operations.md", "deploy.md"))
+        told = {found for page in pages for found in re.findall(r"INSERT INTO counters .*?;", page, re.DOTALL)}
+        (statement,), began = told, int(time.time())  # the one that is to follow pg_restore
+        await house.store.write(lambda conn: conn.exec_driver_sql(statement).rowcount)
+        assert began <= await house.store.read(newest_fence) <= began + 60
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(Exception, match="pg_dump, which is not installed here"):
             await back_up(house.installation, Backup("en", str(tmp_path / "other")))
