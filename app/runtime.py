@@ -35,6 +35,7 @@ from app.domain.facts import (
     SessionMoved,
     SessionOpened,
     SessionPurged,
+    SessionRewritten,
     SessionTaken,
     TailTold,
     TailWanted,
@@ -368,6 +369,10 @@ class Runtime:
     def session_purged(self, session: str, at: Instant) -> None:
         """Retention has removed a session's log: no process shows it any more."""
         self.news.tell(SessionPurged(session, at))
+
+    def session_rewritten(self, session: str) -> None:
+        """A viewer's words have been taken out of an ended session: it is built anew where it is needed."""
+        self.news.tell(SessionRewritten(session))
 
     def _run(self, work: Coroutine[None, None, None], name: str) -> None:
         task: asyncio.Task[None] = asyncio.create_task(work, name=name)

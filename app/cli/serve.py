@@ -146,6 +146,7 @@ def _installation(settings: Settings, runtime: Runtime) -> Installation:
         changed=runtime.reload_workspaces,
         counted=runtime.door.save_tally,
         purged=runtime.session_purged,
+        rewritten=runtime.session_rewritten,
         mended=runtime.pump.reopen if runtime.pump is not None else lambda _: None,
     )
 

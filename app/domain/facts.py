@@ -56,6 +56,12 @@ class SessionPurged(Struct, frozen=True, tag="purged"):
     at_ms: int
 
 
+class SessionRewritten(Struct, frozen=True, tag="rewritten"):
+    """Words were taken out of an ended session's log: what was built of it before is not to be shown any more."""
+
+    session: str
+
+
 class TailWanted(Struct, frozen=True, tag="tail"):
     """Somebody draws the session's charts and wants the minute that is not in SQL yet; its owner answers to `ask`."""
 
@@ -138,6 +144,7 @@ Fact = (
     | SessionTaken
     | SessionFreed
     | SessionPurged
+    | SessionRewritten
     | BoardWanted
     | TailWanted
     | TailTold

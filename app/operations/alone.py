@@ -14,7 +14,7 @@ from app.access.access import Access
 from app.bus.owner import AlreadyRunning, hold_database, hold_folder
 from app.bus.redis_streams import RedisLink, RedisNews
 from app.clock import SystemClock
-from app.domain.facts import Revoked, WorkspaceChanged
+from app.domain.facts import Revoked, SessionPurged, SessionRewritten, WorkspaceChanged
 from app.errors import ControlRoomError
 from app.logs import configure
 from app.operations.answer import Answer
@@ -98,7 +98,16 @@ async def _opened(settings: Settings, *, migrates: bool, wait_s: int) -> AsyncIt
         async def changed() -> None:
             news.tell(WorkspaceChanged())
 
-        yield Installation(settings=settings, store=store, clock=clock, access=access, changed=changed), before
+        here = Installation(
+            settings=settings,
+            store=store,
+            clock=clock,
+            access=access,
+            changed=changed,
+            purged=lambda session, at: news.tell(SessionPurged(session, at)),
+            rewritten=lambda session: news.tell(SessionRewritten(session)),
+        )
+        yield here, before
 
 
 @asynccontextmanager

@@ -34,6 +34,8 @@ class Installation:
     """Called before the doctor reads: what the door has counted is written down."""
     purged: Callable[[str, Instant], None] = lambda *_: None
     """Called when a session's log has been removed: it has no board any more."""
+    rewritten: Callable[[str], None] = lambda _: None
+    """Called when words have been taken out of an ended session's log: what was built of it before is forgotten."""
     mended: Callable[[Channel], None] = lambda _: None
     """Called when a channel has answered well to a test: its robots are tried again at once."""
 

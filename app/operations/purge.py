@@ -50,11 +50,18 @@ class Purger:
     """Owns nothing but what it has been told to keep; every process may have one, one of them works at a time."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, keep: Keep, purged: Told = lambda *_: None, pause_s: float = PAUSE_S
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        keep: Keep,
+        purged: Told = lambda *_: None,
+        rewritten: Callable[[str], None] = lambda _: None,
+        pause_s: float = PAUSE_S,
     ) -> None:
-        """`purged`: told each session that cannot be rebuilt any more."""
+        """`purged`: told each session that cannot be rebuilt any more; `rewritten`: each that must be."""
         self._store, self._clock, self._keep = store, clock, keep
-        self._purged, self._pause_s = purged, pause_s
+        self._purged, self._rewritten, self._pause_s = purged, rewritten, pause_s
 
     async def run(self) -> None:
         """Remove what is old every hour, until cancelled."""
@@ -125,6 +132,9 @@ class Purger:
             removed["messages"] += await self._sliced("messages", cut)
             aside = partial(rows.remove_set_aside, session_no=session_no, user=user)
             removed["quarantine"] += await self._store.write(aside)
+            # Whoever has taken it meanwhile has read words that are gone by now.
+            await self._store.write(partial(rows.take_from_owner, session_no=session_no))
+            self._rewritten(name)
         return removed, running
 
     async def _silence(self, session_no: int, user: str) -> int:
@@ -191,7 +201,9 @@ class Purge(Struct, frozen=True):
 
 async def purge(here: Installation, wanted: Purge) -> Answer:
     """Remove, or count what would be. Raises NotFound, StillRuns, BadDay."""
-    purger = Purger(store=here.store, clock=here.clock, keep=here.settings.keep, purged=here.purged)
+    purger = Purger(
+        store=here.store, clock=here.clock, keep=here.settings.keep, purged=here.purged, rewritten=here.rewritten
+    )
     running: list[str] = []
     if wanted.user:
         sealed = await _sealed(here, wanted.user)

@@ -35,6 +35,7 @@ class Departures:
         self._forget, self._freed = forget, freed
         self._handed_over: dict[str, None] = {}
         self._put_back: dict[str, None] = {}
+        self._outdated: dict[str, None] = {}
 
     @property
     def any_waiting(self) -> bool:
@@ -47,6 +48,10 @@ class Departures:
     def put_back(self, session: str) -> None:
         """It has ended, or is none: let go of it at the end of the turn, unless somebody comes to look."""
         self._put_back[session] = None
+
+    def drop(self, session: str) -> None:
+        """Its log is not what its engine was built of any more: let go of it at the end of the turn, unsaved."""
+        self._outdated[session] = None
 
     def next_to_leave(self) -> list[str]:
         """Take those to be handed over in this turn: their time is to be saved in its commit."""
@@ -63,6 +68,8 @@ class Departures:
         live = self._residents.live
         await self._checkpoints.save([live[session] for session in leaving if session in live])
         await self._free(leaving, now, to_others=True)
+        outdated, self._outdated = self._outdated, {}
+        await self._free([session for session in outdated if session in self._holdings.held], now, to_others=False)
         put_back, self._put_back = self._put_back, {}
         stays = [session for session in put_back if self._hub.watched(session) and session in live]
         for session in stays:

@@ -24,6 +24,8 @@ from app.domain.facts import (
     SessionFreed,
     SessionMoved,
     SessionOpened,
+    SessionPurged,
+    SessionRewritten,
     SessionTaken,
     TabletsHere,
     TailTold,
@@ -154,6 +156,8 @@ class Owner:
         match fact:
             case SessionOpened(session=session) | SessionFreed(session=session):
                 worker.wish(session)
+            case SessionPurged(session=session) | SessionRewritten(session=session):
+                worker.drop(session)
             case BoardWanted(of=of, audience=audience, clearance=clearance):
                 worker.want(View(of, audience, clearance))
             case DeliveryMoved(row=row):

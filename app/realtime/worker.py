@@ -144,6 +144,11 @@ class Worker:
         self._departures.hand_over(sessions)
         self._inbox.wake.set()
 
+    def drop(self, session: str) -> None:
+        """What its log said before is not to be shown any more: forget the session; whoever needs it builds it anew."""
+        self._departures.drop(session)
+        self._inbox.wake.set()
+
     async def between_turns(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do something that looks at several sessions when everything they have done is committed."""
         await self._inbox.between_turns(work)

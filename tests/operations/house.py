@@ -44,6 +44,7 @@ class House:
             clock=self.clock,
             access=self.runtime.access,
             purged=self.runtime.session_purged,
+            rewritten=self.runtime.session_rewritten,
         )
 
     async def send(self, *records: Mapping[str, Any], room: str = ROOM) -> Answer:

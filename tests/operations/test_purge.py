@@ -120,6 +120,21 @@ async def test_a_viewers_words_are_taken_out_of_what_is_kept_and_the_session_can
         assert rebuilt.engine.state == "ended"
 
 
+@pytest.mark.parametrize("whole", [True, False])
+async def test_an_owner_forgets_what_it_built_of_the_words_that_are_gone(tmp_path: Path, whole: bool) -> None:
+    async with open_house(tmp_path) as house:
+        old = await evening(house)
+        worker = house.runtime.worker
+        assert old in worker.sessions
+        await purge(house.installation, Purge("en", session=old) if whole else Purge("en", user="u-c7"))
+        for _ in range(2):
+            await worker.between_turns(nothing)
+        assert old not in worker.sessions
+
+
+async def nothing() -> None: ...
+
+
 async def test_an_owner_of_before_cannot_bring_the_words_back_by_a_checkpoint(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         old = await evening(house)
