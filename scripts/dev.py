@@ -66,7 +66,9 @@ def test_command(rest: list[str]) -> int:
     failed = run_checks()
     print("== pytest", flush=True)
     workers = os.environ.get("CUEROOM_TESTS_WORKERS", "2")
-    tests = subprocess.run([str(BIN / "python"), "-m", "pytest", "-n", workers, *rest], cwd=ROOT, check=False)
+    by_file = ["--dist", "loadfile", "--no-loadscope-reorder"]  # a file's servers once; the order of tests/conftest.py
+    command = [str(BIN / "python"), "-m", "pytest", "-n", workers, *by_file, *rest]
+    tests = subprocess.run(command, cwd=ROOT, check=False)
     return tests.returncode or int(bool(failed))
 
 

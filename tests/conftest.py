@@ -46,6 +46,24 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
+LONGEST_FIRST = (
+    "faults/test_kills.py",
+    "faults/test_cluster_kills.py",
+    "test_docs.py",
+    "system/test_cluster.py",
+    "system/test_viewers.py",
+    "web/test_screens.py",
+    "web/test_host_pages.py",
+    "web/test_desk_pages.py",
+    "cli/test_served.py",
+    "cli/test_commands.py",
+    "system/test_demo_in_a_browser.py",
+    "system/test_postgres.py",
+    "cli/test_backup.py",
+    "realtime/test_handover.py",
+    "images/test_dockerfile.py",
+)
+"""Files of ten seconds and more: begun last, one of them would keep one worker busy while the other has nothing."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -107,6 +125,13 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _fail_a_forbidden_skip(report)
     return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; the others stay in their order."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST_FIRST)}
+    assert all(file.exists() for file in places), "LONGEST_FIRST names a file that is gone"
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def _is_worker(config: pytest.Config) -> bool:
