@@ -87,7 +87,7 @@ class ScaledOut:
 def shared(run_folder: Path) -> Iterator[ScaledOut]:
     """Servers of the module's own, their sockets need a short path; a short lease, so that an owner is soon missed."""
     folder = run_folder / f"c{os.getpid()}-{time.monotonic_ns() % 10**6}"
-    with cluster(folder, {"CUEROOM_LEASE_MS": "1500"}) as made:
+    with cluster(folder, {"CUEROOM_LEASE_MS": "2500"}) as made:
         keys = asyncio.run(prepared(folder / "data", made.database, more=ROOMS))
         made.start(web=2, worker=2, pump=2)
         yield ScaledOut(made, keys)
@@ -195,12 +195,13 @@ async def test_an_owner_that_was_paused_can_neither_commit_nor_tell_when_it_wake
         await until(lambda: len(taken) > 8, "comments are taken")
         paused = scaled_out.owner_of(session)
         assert paused is not None
+        before_it = page.epoch
         os.kill(paused.pid, signal.SIGSTOP)
         try:
             before = len(taken)
             await until(lambda: len(taken) > before + 8, "another takes them")
             assert scaled_out.owner_of(session) is not paused
-            epoch = page.epoch
+            epoch = await until(lambda: page.epoch > before_it and page.epoch, "the page has the other's board")
         finally:
             os.kill(paused.pid, signal.SIGCONT)
         await until(lambda: any(session in line for line in paused.log.splitlines() if "session_lost" in line), "told")
