@@ -1,4 +1,4 @@
-"""What came of one try to send, whichever platform it was: the classes of chat-webhooks.md §7."""
+"""What came of one try to send, whichever platform it was."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""DingTalk custom robots (钉钉自定义机器人): the signed request, and what an answer means. chat-webhooks.md §1, §7."""
+"""DingTalk custom robots (钉钉自定义机器人): the signed request, and what an answer means."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Alerts: what a rule found, how far it got, and what people did with it (rules.md §2)."""
+"""Alerts: what a rule found, how far it got, and what people did with it."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What people and drivers ask of a session. Each becomes one record of its log with one outcome (DESIGN §5.10).
+"""What people and drivers ask of a session. Each becomes one record of its log with one outcome.
 
 `expects` is the version of the alert, prompt or rundown the page showed when the button was pressed; another version is
 refused as `stale`. A command's key is its Idempotency-Key: the same key again answers the first outcome.

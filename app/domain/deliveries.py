@@ -1,4 +1,4 @@
-"""Deliveries: one message to one chat group, from the outbox to the platform's answer (chat-webhooks.md §7)."""
+"""Deliveries: one message to one chat group, from the outbox to the platform's answer."""
 
 from typing import Final, Literal
 
@@ -55,7 +55,7 @@ class Delivery(Struct, frozen=True, omit_defaults=True, kw_only=True):
     answer: str = ""
     retried_ambiguous: bool = False
     restricted: bool = False
-    """Of an alert that only restricted clearance may see (DESIGN §4)."""
+    """Of an alert that only restricted clearance may see."""
 
     @property
     def priority(self) -> int:

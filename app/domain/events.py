@@ -1,4 +1,4 @@
-"""Live events: one envelope for every kind, as it travels, is stored and is applied (DESIGN §6).
+"""Live events: one envelope for every kind, as it travels, is stored and is applied.
 
 Amounts are integers in the currency's smallest unit; `count`, `spend`, `value`, `impressions`, `attributed` are
 increases since the source's last message; `online`, `available` are levels; `total` is a running total of a source that

@@ -1,4 +1,4 @@
-"""What a viewer of the stream receives (DESIGN §7). JSON, one frame a WebSocket message, subprotocol `cueroom.v1`.
+"""What a viewer of the stream receives. JSON, one frame a WebSocket message, subprotocol `cueroom.v1`.
 
 Order: `hello`, then `snapshot` in one or more parts or the missed `delta`s, then deltas and beats. (epoch, seq) number
 the deltas of one board: a page ignores a lower epoch, asks for a snapshot on a higher epoch or a missing seq. A page

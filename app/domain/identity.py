@@ -1,4 +1,4 @@
-"""Identities that are the same whenever the same step is replayed (DESIGN §5.8)."""
+"""Identities that are the same whenever the same step is replayed."""
 
 from hashlib import blake2b
 from typing import Final, NewType

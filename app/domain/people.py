@@ -28,7 +28,7 @@ class Clearance(StrEnum):
 
 
 RESTRICTED_ROLES = frozenset({Role.ADMIN, Role.CONTROLLER, Role.LEGAL, Role.RISK, Role.OWNER})
-"""Roles that also see fraud and compliance detail (DESIGN §4)."""
+"""Roles that also see fraud and compliance detail."""
 
 
 def clearance_of(role: Role) -> Clearance:

@@ -1,6 +1,6 @@
 """What a session is run by: an immutable plan made from the workspace when it opens, named in the log by its hash.
 
-Every step of the engine reads only its plan, its rule set, its lexicon and the log (DESIGN §5.7).
+Every step of the engine reads only its plan, its rule set, its lexicon and the log.
 """
 
 from typing import Literal
@@ -13,7 +13,7 @@ from app.domain.words import Words
 
 SessionKind = Literal["live", "replay", "drill", "demo"]
 REAL: frozenset[SessionKind] = frozenset({"live"})
-"""Kinds whose messages may leave the house; the others are marked 演练 everywhere (DESIGN §5.14)."""
+"""Kinds whose messages may leave the house; the others are marked 演练 everywhere."""
 ChannelKind = Literal["dingtalk", "feishu", "wecom", "webhook"]
 Feed = Literal["platform", "erp", "own"]
 

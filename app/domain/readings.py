@@ -1,4 +1,4 @@
-"""Readings: a number that knows its age, its validity and what it was made of (DESIGN §5.11)."""
+"""Readings: a number that knows its age, its validity and what it was made of."""
 
 from typing import Literal
 

@@ -63,7 +63,7 @@ Body = Opened | Events | Gap | ClockSet | CommandIssued
 
 
 class Entry(Struct, frozen=True):
-    """As appended: `received_ms` is session time, converted at the door (DESIGN §5.6)."""
+    """As appended: `received_ms` is session time, converted at the door."""
 
     received_ms: Instant
     body: Body

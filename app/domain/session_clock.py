@@ -1,4 +1,4 @@
-"""A session's clock: session time as a function of wall time (DESIGN §5.6). Live sessions: the same."""
+"""A session's clock: session time as a function of wall time. Live sessions: the same."""
 
 from typing import Final
 

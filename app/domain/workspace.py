@@ -18,7 +18,7 @@ class Brand(Struct, frozen=True):
 
 
 class Room(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One shop on one platform. `every_ms`: expected interval of each event kind; `opens_itself`: DESIGN §6."""
+    """One shop on one platform. `every_ms`: expected interval of each event kind; `opens_itself`: by events alone."""
 
     id: str
     brand: str
@@ -54,7 +54,7 @@ class Channel(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A chat group, or a program. Secrets are names of environment variables (`env:NAME` in the file), never values.
 
     `robots`: the variables that hold the webhook addresses, one a robot; `secrets`: likewise, the signing secrets. A
-    webhook has one address, and all secrets are its own. `clearance`: what evidence a webhook is given (DESIGN §4).
+    webhook has one address, and all secrets are its own. `clearance`: what evidence a webhook is given.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Boards: the topics of one session for one audience and clearance, a pure view of the state (DESIGN §7)."""
+"""Boards: the topics of one session for one audience and clearance, a pure view of the state."""
 
 from collections.abc import Callable, Iterable
 from heapq import nsmallest

@@ -1,4 +1,4 @@
-"""A session's state as bytes, and back (DESIGN §5.9)."""
+"""A session's state as bytes, and back."""
 
 import msgspec
 

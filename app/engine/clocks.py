@@ -1,4 +1,4 @@
-"""Whose clock an event was stamped by, and when it counts: the offset of each source (DESIGN §5.4)."""
+"""Whose clock an event was stamped by, and when it counts: the offset of each source."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What will happen by itself and when: one heap a session (DESIGN §5.5)."""
+"""What will happen by itself and when: one heap a session."""
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush

@@ -1,4 +1,4 @@
-"""Commands: what people and drivers ask of a session, each with one outcome (DESIGN §5.10)."""
+"""Commands: what people and drivers ask of a session, each with one outcome."""
 
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple

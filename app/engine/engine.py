@@ -1,4 +1,4 @@
-"""The engine of one session: records in, effects and boards out. No input or output, no clock (DESIGN §5)."""
+"""The engine of one session: records in, effects and boards out. No input or output, no clock."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -1,4 +1,4 @@
-"""How long a silence is normal, by the kind of record (DESIGN §5.11, rules.md §2)."""
+"""How long a silence is normal, by the kind of record."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""History: one value a second of everything that is charted, kept for the last minutes (DESIGN §5.15)."""
+"""History: one value a second of everything that is charted, kept for the last minutes."""
 
 from math import isnan, nan
 from typing import Final

@@ -1,4 +1,4 @@
-"""Who is told of an alert: a pure plan of group messages from the session's routes (rules.md §2, DESIGN §5.14)."""
+"""Who is told of an alert: a pure plan of group messages from the session's routes."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -27,7 +27,7 @@ class Told(Struct, frozen=True):
 
 
 def routes_of(alert: Alert, plan: SessionPlan) -> Iterator[RoutePlan]:
-    """Yield the routes that take this alert. A restricted one goes only where its team is named (DESIGN §4)."""
+    """Yield the routes that take this alert. A restricted one goes only where its team is named."""
     team = alert.labels.get("team", "")
     for route in plan.routes:
         if route.rules and alert.rule not in route.rules:

@@ -1,4 +1,4 @@
-"""Interaction rate and sell rate, exactly as DESIGN §9 has them."""
+"""Interaction rate and sell rate."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple

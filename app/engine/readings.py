@@ -1,4 +1,4 @@
-"""The session's numbers at one instant, each with its age and validity (DESIGN §5.11, §9)."""
+"""The session's numbers at one instant, each with its age and validity."""
 
 from collections.abc import Callable, Iterable
 from typing import Final

@@ -6,7 +6,7 @@ from app.domain.identity import id_hash
 from app.instants import Instant
 
 LATE_MS: Final = 30_000
-"""An event that is later than this counts in totals, stock and charts, but in no window of a rule (DESIGN §5.4)."""
+"""An event that is later than this counts in totals, stock and charts, but in no window of a rule."""
 KEPT_SECONDS: Final = 13 * 60
 """How far back the counts of single seconds are kept: the longest window, and the charts of ten minutes before it."""
 

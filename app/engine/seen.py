@@ -1,4 +1,4 @@
-"""Which events have been taken already: ids within a horizon, and own keys for the whole session (DESIGN §6)."""
+"""Which events have been taken already: ids within a horizon, and own keys for the whole session."""
 
 from array import array
 from collections.abc import Sequence

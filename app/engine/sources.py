@@ -1,4 +1,4 @@
-"""The sources of a session: what each has sent, how far its clock lies off, what it repeated (DESIGN §5.4, §6)."""
+"""The sources of a session: what each has sent, how far its clock lies off, what it repeated."""
 
 from typing import Final
 

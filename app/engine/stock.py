@@ -1,4 +1,4 @@
-"""Sellable units of one SKU: the authority's last level, less what was paid since, with the changes since (§9)."""
+"""Sellable units of one SKU: the authority's last level, less what was paid since, with the changes since."""
 
 from typing import Final
 

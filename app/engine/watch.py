@@ -1,4 +1,4 @@
-"""The rules of one session: which is looked at when, and who is handed what changed (DESIGN §5.5)."""
+"""The rules of one session: which is looked at when, and who is handed what changed."""
 
 from collections.abc import Mapping
 from functools import partial

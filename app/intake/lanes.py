@@ -113,7 +113,7 @@ def _when(occurred_ms: int, lane: Lane) -> Fault:
 
 
 def opens(event: Event) -> bool:
-    """Return whether this record may open a session where the room's setting allows it (DESIGN §6)."""
+    """Return whether this record may open a session where the room's setting allows it."""
     if type(event) in _OPENING_TYPES:
         return True
     return isinstance(event, ViewersEvent) and event.payload.online > 0

@@ -1,4 +1,4 @@
-"""Routes: which session each good record of a batch belongs to (DESIGN §6, "Which session")."""
+"""Routes: which session each good record of a batch belongs to."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

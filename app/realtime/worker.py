@@ -1,7 +1,7 @@
 """The worker: takes what waits in the log, steps the engines, commits the group, and only then tells the hub.
 
 One task does all of it, so between a step and its commit nobody can look at a board, and there is one order of
-everything. A commit starts when the one before has ended and takes every session's waiting steps (DESIGN §5.2).
+everything. A commit starts when the one before has ended and takes every session's waiting steps.
 """
 
 import asyncio

@@ -35,7 +35,7 @@ def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -
 async def submitted(
     runtime: Runtime, session: SessionRef, key: str, command: Command, principal: Principal, language: Language
 ) -> Response:
-    """Issue a command and answer with its committed outcome, or 202 with the address to ask (DESIGN §5.10)."""
+    """Issue a command and answer with its committed outcome, or 202 with the address to ask."""
     about(command=key, session=session.id)
     outcome = await runtime.desk.submit(session.id, key, command, principal.actor)
     if outcome is None:

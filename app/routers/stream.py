@@ -1,4 +1,4 @@
-"""The sockets: a room's stream, one session's stream, the overview (DESIGN §7). For reading only; commands go by HTTP.
+"""The sockets: a room's stream, one session's stream, the overview. For reading only; commands go by HTTP.
 
 Rights are looked at when the socket opens and again when they change: whatever ends a sign-in, a token or a tablet
 closes its sockets with 4401.

@@ -9,7 +9,7 @@ from app.rules.rule import Rule
 from app.rules.vocabulary import Value
 
 DEFAULT_AFTER: Final = Span(15_000)
-"""Silence after which a metric is missing when neither the rule nor the room says (rules.md §2)."""
+"""Silence after which a metric is missing when neither the rule nor the room says."""
 
 AFTER_GAP: Final = Span(30_000)
 

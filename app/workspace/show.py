@@ -14,7 +14,7 @@ from app.workspace.names import Names, define, referred
 from app.workspace.problems import Problems
 
 PROMPT_LIMIT: Final = 60
-"""Characters of one card: what a host reads at a glance (DESIGN §11, `SendPrompt`)."""
+"""Characters of one card: what a host reads at a glance (`SendPrompt`)."""
 SEGMENT_KINDS: Final = ("opening", "talk", "product", "draw", "flash", "break", "closing")
 
 

@@ -1,4 +1,4 @@
-"""Promises: what fires when, what people do with it, and who is told (rules.md §2, DESIGN §5.10, §5.13, §5.14)."""
+"""Promises: what fires when, what people do with it, and who is told."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Promises: prompts, rundown, the life of a session, and one outcome for each command (DESIGN §5.10, §7)."""
+"""Promises: prompts, rundown, the life of a session, and one outcome for each command."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Promises: what is taken, when it counts, what is repeated, late or from a slow clock (DESIGN §5.4, §5.11, §6)."""
+"""Promises: what is taken, when it counts, what is repeated, late or from a slow clock."""
 
 from msgspec.structs import replace
 

@@ -1,4 +1,4 @@
-"""Promises: the interaction rate, by hand (DESIGN §9)."""
+"""Promises: the interaction rate, by hand."""
 
 from app.domain.events import ShareEvent
 from tests.engine.script import QUIET, Script

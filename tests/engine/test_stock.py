@@ -1,4 +1,4 @@
-"""Promises: sellable stock and the pace of sales, by hand (DESIGN §9)."""
+"""Promises: sellable stock and the pace of sales, by hand."""
 
 import pytest
 from msgspec.structs import replace

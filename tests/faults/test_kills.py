@@ -1,4 +1,4 @@
-"""kill -9 at 20 moments of one session: nothing that was answered 202 is lost, nothing is doubled (DESIGN §8)."""
+"""kill -9 at 20 moments of one session: nothing that was answered 202 is lost, nothing is doubled."""
 
 import asyncio
 import contextlib

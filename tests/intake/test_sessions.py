@@ -1,4 +1,4 @@
-"""Promises of DESIGN §6, "Which session": what opens one, and where everything else goes."""
+"""Promises of the choice of a session: what opens one, and where everything else goes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

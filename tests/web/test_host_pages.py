@@ -170,7 +170,7 @@ def test_a_tablet_that_is_not_paired_is_led_to_pairing(stage: Stage) -> None:
 
 
 def test_the_tablet_page_is_light(stage: Stage) -> None:
-    """At most 60 kB compressed for the first load (ui-brief §8)."""
+    """At most 60 kB compressed for the first load."""
     seen = {"js/pages/tablet.js"}
     todo = set(seen)
     while todo:

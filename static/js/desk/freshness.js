@@ -1,5 +1,5 @@
 /**
- * How old is too old (ui-brief §6), and what a number may be shown as. Pure.
+ * How old is too old, and what a number may be shown as. Pure.
  *
  * @import { Reading } from '../../types/frames.js'
  * @typedef {'live' | 'late' | 'stale'} Freshness
