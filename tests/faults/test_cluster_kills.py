@@ -15,6 +15,7 @@ from scripts.cluster import Cluster, Member, cluster
 from tests.faults.dying import Life
 from tests.faults.evening import TOTAL, ChatServer, Evening, met, prepared
 from tests.faults.test_kills import free_port
+from tests.system.server import until
 
 WORKER_KILLS, WEB_KILLS, PUMP_KILLS = 12, 5, 3
 POINTS = ("before-commit", "after-commit", "tell")
@@ -49,9 +50,10 @@ class Lives:
         self.made, self.chat = made, chat
         self.died = dict.fromkeys(("web", "worker", "pump"), 0)
         self.met: set[str] = set()
+        # One more than must be met: the last may be that of a process that stands by until the end.
         self.fates = {
-            "worker": iter([(POINTS[n % 3], (n + 1) * TOTAL // (WORKER_KILLS + 2)) for n in range(WORKER_KILLS)]),
-            "web": iter([("append", TOTAL // (WEB_KILLS + 2)) for _ in range(WEB_KILLS)]),
+            "worker": iter([(POINTS[n % 3], (n + 1) * TOTAL // (WORKER_KILLS + 2)) for n in range(WORKER_KILLS + 1)]),
+            "web": iter([("append", TOTAL // (2 * WEB_KILLS + 2)) for _ in range(WEB_KILLS + 1)]),
             "pump": iter([]),
         }
         self.tasks = [
@@ -73,10 +75,12 @@ class Lives:
         while True:
             member.point, member.position = next(self.fates[role], ("never", 0))
             member.start()
-            assert member.process is not None
             if role == "pump" and self.died[role] < PUMP_KILLS:
                 self.chat.kill = True  # of the two it meets the one that works
-            assert await asyncio.to_thread(member.process.wait) == -signal.SIGKILL, member.log[-3_000:]
+            # Not a thread for each: on two cores there are six, and the end of the test needs one.
+            await until(lambda: not member.alive, "it ended", within_s=300)
+            assert member.process is not None
+            assert member.process.returncode == -signal.SIGKILL, member.log[-3_000:]
             self.died[role] += 1
             self.met.update(met(member.said))
 
@@ -105,7 +109,7 @@ async def test_killed_at_every_point_of_a_cluster_nothing_answered_is_lost_and_n
         shown = await evening.settled()
     finally:
         await lives.end()
-    assert lives.died["worker"] == WORKER_KILLS
+    assert lives.died["worker"] >= WORKER_KILLS
     assert lives.met == {*POINTS, "append"}
     assert sum(lives.died.values()) >= 20, lives.died
     assert len(evening.acked) == TOTAL
