@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -354,7 +355,7 @@ class Evening:
         assert stored_messages
         for message in stored_messages:
             came = [
-                text for robot, text in chat.received if message.channel.endswith(robot) and _number(message) in text
+                text for robot, text in chat.received if message.channel.endswith(robot) and _tells_of(message, text)
             ]
             assert message.state in ("accepted", "unknown"), message
             assert len(came) <= 2, came
@@ -368,5 +369,6 @@ def plain(value: Any) -> Any:
     return json.loads(msgspec.json.encode(value))
 
 
-def _number(message: Delivery) -> str:
-    return f"{message.alert[:6]}-{message.change}"
+def _tells_of(message: Delivery, text: str) -> bool:
+    """Whether a text bears the message's number; 12-1 is not 12-16."""
+    return re.search(rf"{message.alert[:6]}-{message.change}(?!\d)", text) is not None
