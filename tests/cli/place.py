@@ -12,6 +12,8 @@ from io import StringIO
 from pathlib import Path
 from unittest.mock import patch
 
+import structlog
+
 import app
 from app.cli import main
 
@@ -58,6 +60,7 @@ class Place:
             code = int(end.code or 0)
         finally:
             os.umask(mask)
+            structlog.reset_defaults()  # a command sets up its log for a process of its own
         return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
     def run_apart(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":

@@ -69,6 +69,7 @@ class Chat:
     release: asyncio.Event = field(default_factory=asyncio.Event)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     date_s: float | None = None
+    serving: set["asyncio.Task[None]"] = field(default_factory=set)
 
     @property
     def url(self) -> str:
@@ -79,6 +80,18 @@ class Chat:
         return [one.text for one in self.received]
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.serving.add(task)
+        try:
+            await self._serve(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+            self.serving.discard(task)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = re.search(r"(?i)^content-length: (\d+)\r$", head, re.MULTILINE)
@@ -89,7 +102,6 @@ class Chat:
             answer = self.script.popleft() if self.script else (ACCEPT if one.signed else Answer(BAD_SIGN))
             self.arrived.set()
             await self._answer(answer, writer)
-        writer.close()
 
     def _read(self, head: str, body: bytes) -> Received:
         target = head.split(" ", 2)[1]
@@ -142,3 +154,6 @@ async def running_chat(*, certificate: str = "", chat: Chat | None = None) -> As
         chat.release.set()
         server.close()
         await server.wait_closed()
+        for task in tuple(chat.serving):  # a connection must not outlive the loop it is served in
+            task.cancel()
+        await asyncio.gather(*chat.serving, return_exceptions=True)
