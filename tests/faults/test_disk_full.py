@@ -91,11 +91,12 @@ async def test_a_full_disk_is_said_loses_nothing_and_mends_by_itself(disk: Small
         assert int(answer.headers["Retry-After"]) >= 1
 
         await page.shows("未保存", "health", lambda rows: rows["store"].get("unsaved_since_ms"))
+        ready = await admin.get("/readyz")
         for _ in range(100):  # between two tries to go on it may look well for a moment
-            ready = await admin.get("/readyz")
             if "worker" in ready.json()["not_ready"]:
                 break
             await asyncio.sleep(0.05)
+            ready = await admin.get("/readyz")
         assert (ready.status_code, ready.json()["not_ready"]["worker"]) == (503, "unsaved")
         again = await ingest(feed, *batch(taken))
         assert (again.status_code, again.json()["code"]) == (503, disk.code)
