@@ -108,6 +108,7 @@ async def test_a_full_disk_is_said_loses_nothing_and_mends_by_itself(disk: Small
         while not outcome or outcome[-1].status_code != 202:  # as a source does
             outcome.append(await ingest(feed, *batch(taken)))
             assert len(outcome) < 200
+            await asyncio.sleep(0.1)  # the store is tried again once a second
         (session,) = outcome[-1].json()["sessions"]
         assert (session["taken"], session["duplicates"]) == (BATCH, 0)
         await page.shows("saved again", "health", lambda rows: not rows["store"].get("unsaved_since_ms"))
