@@ -24,8 +24,8 @@ VENDOR, BUILD, FINAL = STAGES
 
 def linted(text: str) -> str:
     linter = Path(sys.executable).parent / "hadolint"
-    if not linter.exists():  # there is none for Windows
-        pytest.skip("NOT RUN without hadolint: it is not installed")
+    if sys.platform == "win32":
+        pytest.skip("NOT RUN without hadolint: there is none for Windows")
     done = subprocess.run([linter, "--no-color", "-"], input=text, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
