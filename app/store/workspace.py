@@ -2,13 +2,15 @@
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, Table, delete, insert, select
+from sqlalchemy import Connection, Table, delete, select
 
 from app.domain.identity import derived_id
+from app.domain.people import SYSTEM
 from app.domain.workspace import Channel, Person, Room, Workspace
 from app.errors import ControlRoomError, NotFound
 from app.instants import Instant
 from app.store import tables
+from app.store.audit import note
 from app.store.dialects import upsert
 from app.store.people import PersonRow, add_person, change_person, disable_person, person_named
 from app.store.sessions import open_session_of
@@ -46,8 +48,9 @@ class Version(Struct, frozen=True):
 def replace_workspace(conn: Connection, new: Workspace, *, source: str, by: str, at: Instant) -> list[Change]:
     """Put `new` in the place of the workspace of the same id and return what changed; nothing: nothing is written.
 
-    People of the file are made or given its role and brand; those it no longer names are shut out. Open sessions go on
-    with the plan they were opened with. Raises BelongsToAnother, RoomInUse.
+    Of people the file counts where it is new: one it did not name before is made or let in, one whose entry changed is
+    given its role and brand, one it no longer names is shut out; what was done to the others since stays. Open sessions
+    go on with the plan they were opened with. Raises BelongsToAnother, RoomInUse.
     """
     old = find_workspace(conn, new.id)
     changes = diff(old, new)
@@ -156,13 +159,11 @@ def _write(conn: Connection, new: Workspace) -> None:
     for place, one in enumerate(new.rooms):
         values = {"id": one.id, "brand": one.brand, "place": place, "body": _json(one)}
         _insert(conn, tables.rooms, "room", one.id, values)
-    for place, sku in enumerate(new.skus):
-        conn.execute(insert(tables.skus).values(brand=sku.brand, sku=sku.sku, place=place, body=_json(sku)))
+    insert_rows(conn, tables.skus, [(sku.brand, sku.sku, place, _json(sku)) for place, sku in enumerate(new.skus)])
     for group in new.channels:
         values = {"name": group.name, "workspace": new.id, "body": _json(group)}
         _insert(conn, tables.channels, "channel", group.name, values)
-    for rundown in new.rundowns:
-        conn.execute(insert(tables.rundowns).values(room=rundown.room, body=_json(rundown)))
+    insert_rows(conn, tables.rundowns, [(rundown.room, _json(rundown)) for rundown in new.rundowns])
 
 
 def _insert(conn: Connection, table: Table, what: str, name: str, values: dict[str, object]) -> None:
@@ -172,15 +173,17 @@ def _insert(conn: Connection, table: Table, what: str, name: str, values: dict[s
 
 
 def _write_people(conn: Connection, old: Workspace | None, new: Workspace, at: Instant) -> None:
+    before = {one.name: one for one in old.people} if old is not None else {}
     for listed in new.people:
-        _write_person(conn, listed, at)
-    named = {one.name for one in new.people}
-    for gone in old.people if old is not None else ():
-        if gone.name not in named and (held := person_named(conn, gone.name)) is not None:
+        if listed != before.get(listed.name):
+            _write_person(conn, listed, at, named_anew=listed.name not in before)
+    for name in before.keys() - {one.name for one in new.people}:
+        if (held := person_named(conn, name)) is not None and held.disabled_ms is None:
             disable_person(conn, held.id, at)
+            note(conn, at, SYSTEM, "disable_person", held.id)
 
 
-def _write_person(conn: Connection, listed: Person, at: Instant) -> None:
+def _write_person(conn: Connection, listed: Person, at: Instant, *, named_anew: bool) -> None:
     held = person_named(conn, listed.name)
     if held is None:
         made = PersonRow(
@@ -195,8 +198,9 @@ def _write_person(conn: Connection, listed: Person, at: Instant) -> None:
         return
     if (held.role, held.brand) != (listed.role, listed.brand):
         change_person(conn, held.id, role=listed.role, brand=listed.brand)
-    if held.disabled_ms is not None:
+    if named_anew and held.disabled_ms is not None:
         disable_person(conn, held.id, None)
+        note(conn, at, SYSTEM, "enable_person", held.id)
 
 
 def _json(value: Struct) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.people import Role
 from app.domain.workspace import Brand, Channel, Person, Room, Sku, Workspace
-from app.store import people, sessions, workspace
+from app.store import audit, people, sessions, workspace
 from app.store.database import Store
 from app.store.workspace import BelongsToAnother, RoomInUse
 from tests.store import samples
@@ -90,3 +90,19 @@ async def test_people_of_the_file_get_its_role_and_those_it_drops_are_shut_out(s
     gone = await store.read(named)
     assert gone is not None
     assert gone.disabled_ms == samples.NOW
+    await setup(store, WINERY)
+    back = await store.read(named)
+    assert back is not None
+    assert (back.role, back.disabled_ms) == (Role.CONTROLLER, None)
+    assert [row.action for row in await store.read(audit.audit)] == ["enable_person", "disable_person"]
+
+
+async def test_what_was_done_to_people_since_the_file_stays_when_it_changes_elsewhere(store: Store) -> None:
+    await setup(store, WINERY)
+    lin = await store.read(partial(people.person_named, name="林场控"))
+    assert lin is not None
+    await store.write(partial(people.change_person, person_id=lin.id, role=Role.VIEWER, brand=""))
+    await store.write(partial(people.disable_person, person_id=lin.id, at=samples.NOW))
+    await setup(store, msgspec.structs.replace(WINERY, name="新酒庄"))
+    after = await store.read(partial(people.person, person_id=lin.id))
+    assert (after.role, after.brand, after.disabled_ms) == (Role.VIEWER, "", samples.NOW)
