@@ -324,16 +324,18 @@ QR = (
 @asynccontextmanager
 async def served(house: House, port: int = 0) -> AsyncIterator[str]:
     """Serve on loopback for as long as the block runs; yields the address."""
-    config = uvicorn.Config(house.app, host="127.0.0.1", port=port, log_level="warning", ws="websockets-sansio")
+    config = uvicorn.Config(house.app, host="127.0.0.1", port=port, log_level="error", lifespan="off", ws="websockets-sansio")
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await house.console.cut(1012)
-    await house.overview.cut(1012)
-    await task
+    try:
+        while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = server.force_exit = True  # a page may never answer: it is not waited for
+        await house.console.cut(1012)
+        await house.overview.cut(1012)
+        await task
 
 
 async def main(port: int) -> None:
