@@ -4,6 +4,7 @@ import ipaddress
 import secrets
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -16,7 +17,7 @@ from app.access.principal import NotSignedIn, Principal, Revocations, device_han
 from app.access.secret import SECRET_CHARS, fresh_id, fresh_secret, secret_hash
 from app.clock import Clock
 from app.domain.people import Actor, Role
-from app.errors import ControlRoomError, NotFound
+from app.errors import ControlRoomError, NotFound, Unavailable
 from app.instants import MINUTE, Instant, later
 from app.store import devices as rows
 from app.store.audit import note
@@ -147,7 +148,8 @@ class Devices:
             raise NotSignedIn("this tablet is not paired")
         if now - max(record.last_seen_ms, self._seen.get(record.id, Instant(0))) >= SEEN_EVERY_MS:
             self._seen[record.id] = now
-            await self._store.write(partial(rows.see_device, device_id=record.id, at=now))
+            with suppress(Unavailable):  # a tablet on air stays so, also when nothing can be written
+                await self._store.write(partial(rows.see_device, device_id=record.id, at=now))
         return _principal(record)
 
     async def all(self, room: str | None = None) -> Sequence[DeviceView]:

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -15,7 +16,7 @@ from app.access.principal import NotSignedIn, Principal, Revocations, person_han
 from app.access.secret import SECRET_CHARS, fresh_id, fresh_secret, secret_hash
 from app.clock import Clock
 from app.domain.people import SYSTEM, Actor, Role
-from app.errors import ControlRoomError, Forbidden
+from app.errors import ControlRoomError, Forbidden, Unavailable
 from app.instants import DAY, MINUTE, Instant, later
 from app.store import people as rows
 from app.store.audit import note
@@ -123,7 +124,8 @@ class People:
             if len(self._seen) >= SEEN_KNOWN:
                 self._seen.clear()
             self._seen[hash_] = now
-            await self._store.write(partial(rows.see, hash_=hash_, now=now))
+            with suppress(Unavailable):  # who is in stays in, also when nothing can be written
+                await self._store.write(partial(rows.see, hash_=hash_, now=now))
         return _principal(person, hash_)
 
     async def sign_out(self, cookie: str) -> None:

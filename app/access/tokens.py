@@ -1,6 +1,7 @@
 """Tokens of machines: made once, told once, looked up by their hash, bound to a scope and to rooms."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -12,7 +13,7 @@ from app.access.principal import NotSignedIn, Principal, Revocations, token_hand
 from app.access.secret import SECRET_CHARS, fresh_id, fresh_secret, secret_hash
 from app.clock import Clock
 from app.domain.people import Actor, Role
-from app.errors import ControlRoomError, Forbidden
+from app.errors import ControlRoomError, Forbidden, Unavailable
 from app.instants import MINUTE, Instant
 from app.store.audit import note
 from app.store.database import Store
@@ -140,12 +141,13 @@ class Tokens:
             self._known.pop(hash_, None)
             raise BadToken("no such token")
         used = known.used_ms if known else Instant(row.last_used_ms or 0)
-        if now - used >= USED_EVERY_MS:
-            used = now
-            await self._store.write(partial(use_token, token_id=row.id, at=now))
+        due = now - used >= USED_EVERY_MS
         if len(self._known) >= KNOWN:
             self._known.clear()
-        self._known[hash_] = _Known(row, now, used)
+        self._known[hash_] = _Known(row, now, now if due else used)
+        if due:
+            with suppress(Unavailable):  # a full disk must not end what only reads, like the metrics that tell of it
+                await self._store.write(partial(use_token, token_id=row.id, at=now))
         return row
 
 

@@ -2,17 +2,21 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import Connection
 
-from app.access.access import DEVICE_COOKIE, SIGN_IN_COOKIE
+from app.access.access import DEVICE_COOKIE, SIGN_IN_COOKIE, Access
 from app.access.devices import FREE_OF_ALL, BadCode
 from app.access.principal import device_handle, person_handle, sign_in_handle
 from app.access.secret import secret_hash
 from app.domain.people import SYSTEM, Role
 from app.store.audit import audit
+from app.store.database import Store
+from app.store.faults import DiskFull
 from tests.intake.house import PASSWORD
 from tests.routers.web import Web, key, open_web
 
@@ -114,6 +118,20 @@ async def test_signing_out_ends_the_sign_in_and_its_sockets(web: Web) -> None:
     assert ended == [sign_in_handle(secret_hash(cookie))]
     person.cookies.set(SIGN_IN_COOKIE, cookie)
     assert (await person.get("/api/me")).status_code == 401
+
+
+async def test_who_is_in_stays_in_while_nothing_can_be_written(web: Web) -> None:
+    class FullStore(Store):
+        async def write(self, fn: Callable[[Connection], Any]) -> Any:
+            raise DiskFull("the database has no room left")
+
+    person = await web.house.person("周敏", Role.CONTROLLER)
+    token, tablet = await web.machine("read"), (await web.tablet())[0]
+    web.house.clock.advance(2 * MINUTE)
+    full = Access(store=FullStore(web.house.store._backend, "sqlite"), clock=web.house.clock)
+    for cookie in ({"sign_in": person}, {"device": tablet.cookies[DEVICE_COOKIE]}):
+        assert (await full.principal(**cookie)).name
+    assert (await full.principal(authorization=token.headers["authorization"])).kind == "token"
 
 
 async def test_a_sign_in_ends_by_itself(web: Web) -> None:
