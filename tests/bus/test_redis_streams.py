@@ -14,7 +14,8 @@ from app.bus.ports import Committed, Stored
 from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisOwnership, RedisSessionLog
 from app.domain.identity import Fence
 from app.domain.records import encode_entry
-from app.errors import StaleExpectation, Unavailable
+from app.errors import ControlRoomError, StaleExpectation, Unavailable
+from app.rules.problems import Problem, RuleFileError
 from tests.bus.conftest import ROOM, own_link
 from tests.bus.test_contract import NOT_MS, SOON_MS, entry, names, take_all
 from tests.servers import ValkeyServer
@@ -46,6 +47,29 @@ async def test_an_old_owner_that_settles_late_changes_no_answer(valkey_url: str)
         await old.settle(late, Unavailable("another owner has the session"))
         assert await sender.committed(ticket, SOON_MS) == Committed(2, 2)
         for log in (sender, old, new):
+            await log.close()
+
+
+async def test_an_answer_that_cannot_be_read_leaves_the_sender_no_less_able_to_hear_the_others(valkey_url: str) -> None:
+    async with own_link(valkey_url) as link:
+        sender, owner = RedisSessionLog(link), RedisSessionLog(link)
+        tickets = [await sender.append("a", entry(name)) for name in "xyz"]
+        taken = (await owner.take(None, 1_000, SOON_MS))["a"]
+        faults = [Problem("r.yaml", 1, 1, "bad", {"en": "no rule"})]
+        await owner.settle_all(
+            [
+                (taken[0], RuleFileError(faults)),
+                (taken[1], type("OfLater", (Unavailable,), {"kind": "a word of a later release"})("no")),
+                (taken[2], Committed(2, 2)),
+            ]
+        )
+        with pytest.raises(ControlRoomError) as refused:
+            await sender.committed(tickets[0], SOON_MS)
+        assert (refused.value.code, refused.value.retryable) == ("rule_file", False)
+        with pytest.raises(Unavailable):
+            await sender.committed(tickets[1], SOON_MS)
+        assert await sender.committed(tickets[2], SOON_MS) == Committed(2, 2)
+        for log in (sender, owner):
             await log.close()
 
 

@@ -40,7 +40,8 @@ def encode_reply(result: Committed | ControlRoomError) -> bytes:
 
 
 def decode_reply(data: bytes) -> Committed | ControlRoomError:
-    """Return what is to be told. A refusal comes as the class of its code, where this process has one."""
+    """Return what is to be told. A refusal comes as the class of its code, where this process has one that is made of
+    its detail and context alone."""
     reply = _decoder.decode(data)
     if reply.refusal is None:
         return Committed(reply.first, reply.last, reply.duplicates, reply.outcome)
@@ -51,7 +52,11 @@ def _class_of(told: Refusal) -> type[ControlRoomError]:
     waiting = [ControlRoomError]
     while waiting:
         known = waiting.pop()
-        if known.code == told.code and known.kind == told.kind:
+        if _says(known) == (told.kind, told.code, told.retryable) and known.__init__ is ControlRoomError.__init__:
             return known
         waiting.extend(known.__subclasses__())
     return type("Refused", (ControlRoomError,), {"kind": told.kind, "code": told.code, "retryable": told.retryable})
+
+
+def _says(known: type[ControlRoomError]) -> tuple[Kind, str, bool]:
+    return known.kind, known.code, known.retryable

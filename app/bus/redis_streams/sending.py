@@ -8,6 +8,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 import msgspec
+import structlog
 
 from app.bus.ports import Committed, LogFull, Ticket
 from app.bus.redis_streams.link import BLOCK_MS, RETRY_S, RedisLink, end
@@ -15,7 +16,9 @@ from app.bus.redis_streams.replies import decode_reply
 from app.bus.redis_streams.streams import bell_key, life_key, stream_of, waiting_key
 from app.bus.slips import Slip, new_slip
 from app.domain.records import Entry, encode_entry, size_of
-from app.errors import Unavailable
+from app.errors import ControlRoomError, Unavailable
+
+log = structlog.get_logger()
 
 STREAM_MS: Final = 24 * 3_600_000
 READ_ANSWERS: Final = 100
@@ -101,4 +104,13 @@ class Sending:
     def _answer(self, replies: dict[bytes, bytes]) -> None:
         for token, reply in replies.items():
             if (slip := self._slips.get(token.decode())) is not None:
-                slip.answer(decode_reply(reply))
+                slip.answer(_read(reply, slip.session))
+
+
+def _read(reply: bytes, session: str) -> Committed | ControlRoomError:
+    """What an owner of a later release says may be unknown here: then the sender sends the same ids again."""
+    try:
+        return decode_reply(reply)
+    except Exception:
+        log.exception("answer_cannot_be_read", session=session)
+        return Unavailable("the answer cannot be read here; send the same ids again", session=session)
