@@ -256,6 +256,7 @@ class People:
         return _view(row)
 
     async def _enter(self, person: PersonRow, browser: str) -> Entered:
+        """Sign a person in as that one was read. Raises BadCredentials when something of the person was changed since."""
         now, cookie = self._clock.now(), fresh_secret()
         expires = later(now, SIGN_IN_MS)
         principal = _principal(person, secret_hash(cookie))
@@ -269,6 +270,8 @@ class People:
         )
 
         def enter(conn: Connection) -> None:
+            if rows.person(conn, person.id, hold=True) != person:
+                raise BadCredentials("the person was changed meanwhile")
             rows.sign_in(conn, row)
             note(conn, now, principal.actor, "sign_in", person.id)
 

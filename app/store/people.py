@@ -56,9 +56,10 @@ def add_person(conn: Connection, row: PersonRow) -> None:
         raise NameTaken("there is a person of that name", name=row.name)
 
 
-def person(conn: Connection, person_id: str) -> PersonRow:
-    """Raises NotFound."""
-    row = conn.execute(select(tables.people).where(tables.people.c.id == person_id)).mappings().first()
+def person(conn: Connection, person_id: str, *, hold: bool = False) -> PersonRow:
+    """Return a person; `hold`: nobody changes that one before this transaction ends. Raises NotFound."""
+    query = select(tables.people).where(tables.people.c.id == person_id)
+    row = conn.execute(query.with_for_update(read=True) if hold else query).mappings().first()
     if row is None:
         raise NotFound("no such person", person=person_id)
     return _person(row)

@@ -86,6 +86,20 @@ async def test_a_wrong_name_and_a_wrong_password_are_told_alike_after_the_same_w
     assert (nobody.status_code, nobody.json()["code"], work["verified"]) == (401, "bad_credentials", 2)
 
 
+async def test_a_sign_in_that_began_with_the_old_password_ends_with_it(web: Web) -> None:
+    await web.house.person("周敏", Role.CONTROLLER)
+    people = web.house.access.people
+    who, matches = (await people.everybody())[0].id, people._passwords.matches
+
+    async def changed_meanwhile(hash_: str | None, password: str) -> bool:
+        matched = await matches(hash_, password)
+        await people.set_password(who, "another horse battery", SYSTEM)
+        return matched
+
+    people._passwords.matches = changed_meanwhile  # type: ignore[method-assign]  # does what it did, in a bad moment
+    assert (await sign_in(web)).json()["code"] == "bad_credentials"
+
+
 async def test_after_five_failures_the_wait_grows_and_is_told(web: Web) -> None:
     await web.house.person("周敏", Role.CONTROLLER)
     assert [(await sign_in(web, password="wrong")).status_code for _ in range(5)] == [401] * 5

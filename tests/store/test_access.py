@@ -25,6 +25,7 @@ SIGN_IN = SignInRow(hash="h1", person="p1", created_ms=NOW, last_seen_ms=NOW, ex
 async def test_a_sign_in_ends_with_its_time_and_with_its_person(store: Store) -> None:
     await store.write(partial(people.add_person, row=LIN))
     await store.write(partial(people.sign_in, row=SIGN_IN))
+    assert await store.write(partial(people.person, person_id="p1", hold=True)) == LIN
     here = partial(people.signed_in, hash_="h1", now=Instant(NOW + 99))
     assert await store.read(here) == (LIN, SIGN_IN)
     assert await store.read(partial(people.signed_in, hash_="h1", now=Instant(NOW + 100))) is None
