@@ -274,6 +274,7 @@ test('the stock curve looks ahead to where it meets nought, the others end now',
   const whole = { range: /** @type {const} */ ('all'), zoom: null, sku: '' }
   const [viewers, rate, , , stock] = trends(moment, whole, [])
   assert.equal(viewers.to, moment.nowMs)
+  assert.deepEqual(viewers.lines.map((line) => line.key), ['viewers@room:room-1', 'viewers@room:room-2'], 'before any of the past is here')
   assert.ok(stock.forecast && stock.to > moment.nowMs)
   assert.equal(stock.forecast?.outText, '售罄 20:46')
   assert.deepEqual([rate.limit?.value, rate.limit?.text], [5, '5.0%'])

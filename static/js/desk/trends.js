@@ -85,7 +85,9 @@ function withLimit (trend) {
 /** @param {Base} base @returns {Trend} */
 function viewers (base) {
   const { moment } = base
-  const rooms = [...topic(moment.board, 'rooms').values()].filter((room) => moment.history.has(`viewers@room:${room.id}`)).slice(0, 6)
+  const readings = topic(moment.board, 'readings')
+  const counted = (/** @type {string} */ key) => readings.has(key) || moment.history.has(key) // the board knows before the past is here
+  const rooms = [...topic(moment.board, 'rooms').values()].filter((room) => counted(`viewers@room:${room.id}`)).slice(0, 6)
   const split = rooms.length > 1
   const lines = split ? rooms.map((room, i) => ({ key: `viewers@room:${room.id}`, colour: `--c${i + 1}`, dash: DASHES[i], factor: 1 })) : [single('viewers@session')]
   const own = measures('viewers')

@@ -83,7 +83,7 @@ export class HistoryPart {
     this.#prompts.clear()
     this.#goods.clear()
     this.#before = null
-    this.#loaded = false
+    this.#setLoaded(false)
     if (!this.#room.preparing) this.load()
   }
 
@@ -106,6 +106,12 @@ export class HistoryPart {
     }
   }
 
+  /** @param {boolean} loaded */
+  #setLoaded (loaded) {
+    this.#loaded = loaded
+    attr(this.#box, 'aria-busy', String(!loaded))
+  }
+
   /** Once for a burst of reasons. */
   #loadSoon () {
     this.#loadTimer ??= window.setTimeout(() => { this.#loadTimer = null; this.load() }, LOAD_WAIT_MS)
@@ -115,7 +121,7 @@ export class HistoryPart {
   load () {
     const { session } = this.#room
     if (!session) return
-    this.#series(METRICS.map((metric) => `metric=${metric}`).join('&'), (before) => { this.#before = before; this.#loaded = true })
+    this.#series(METRICS.map((metric) => `metric=${metric}`).join('&'), (before) => { this.#before = before; this.#setLoaded(true) })
     for (const sku of this.#goods.keys()) this.#loadGoods(sku)
     this.#loadMarks(session)
   }
