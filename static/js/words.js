@@ -41,9 +41,9 @@ function filled (text, values) {
   })
 }
 
-/** @param {string} key @param {string} otherwise @returns {string} the text, or `otherwise` when there is no such key */
-export function tOr (key, otherwise) {
-  return page.catalogue[key] === undefined ? otherwise : t(key)
+/** @param {string} key @param {string} otherwise @param {Values} [values] @returns {string} the text, or `otherwise` when there is no such key */
+export function tOr (key, otherwise, values) {
+  return page.catalogue[key] === undefined ? otherwise : t(key, values)
 }
 
 /**

@@ -352,5 +352,5 @@ export class Shell {
 
 /** @param {Answer} answer @returns {string} why it was refused, in words */
 export function refusal (answer) {
-  return tOr(`error.${answer.code}`, answer.body?.detail ?? t('error.unknown'))
+  return tOr(`error.${answer.code}`, answer.body?.detail ?? t('error.unknown'), { ...answer.body, ...answer.body?.context })
 }
