@@ -90,7 +90,11 @@ class Pump:
         self._wake = asyncio.Event()
         self._stopping = False
         self._begun = False
+        self._claiming = False
+        """Between a claim and its rows' setting out; still so at the next turn when something failed in between."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._broken: set[str] = set()
+        """Rows whose task ended by an error: they may have left, so they stay claimed until the claim ends."""
         self._lanes: dict[str, int] = {}
 
     async def run(self) -> None:
@@ -121,7 +125,7 @@ class Pump:
         self._wake.set()
         async with self._turning:  # one that has claimed already lets go of its rows
             await self._wait(grace_s)
-            await self._let_go(await self._give_up())
+            await self._let_go_if_it_can(await self._give_up())
         await self._dispatch.close()
 
     async def resign(self) -> None:
@@ -133,15 +137,20 @@ class Pump:
                 lost = await self._give_up()
                 self._dispatch.forget()
                 self._begun = False
-                await self._let_go(lost)
+                await self._let_go_if_it_can(lost)
         finally:
             self._resigning = False
 
-    async def _let_go(self, lost: frozenset[str]) -> None:
+    async def _let_go(self, keep: frozenset[str]) -> None:
+        """Give back what is claimed and has no task: nothing was tried with it."""
+        work = partial(_let_go, claimer=self.name, now=self._clock.now(), keep=keep | self._broken)
+        for row in await self._store.write(work):
+            self._on_change(row)
+        self._claiming = False
+
+    async def _let_go_if_it_can(self, keep: frozenset[str]) -> None:
         with contextlib.suppress(ControlRoomError):  # else they are taken over when their claim ends
-            work = partial(_let_go, claimer=self.name, now=self._clock.now(), keep=lost)
-            for row in await self._store.write(work):
-                self._on_change(row)
+            await self._let_go(keep)
 
     async def _give_up(self) -> frozenset[str]:
         """End all tries; return the rows whose fate could not be written: the database is away, they stay claimed."""
@@ -168,6 +177,8 @@ class Pump:
             return PAUSE_S
         if not self._begun:
             await self._begin()
+        if self._claiming:
+            await self._let_go(frozenset(self._tasks))
         busy = frozenset(channel for channel, lanes in self._lanes.items() if lanes >= LANES)
         room = AT_ONCE - len(set(self._tasks.values()))
         due = await self._store.read(partial(deliveries.next_due, skip=busy))
@@ -176,6 +187,7 @@ class Pump:
             return LOOK_EVERY_S
         if due > now:
             return min(LOOK_EVERY_S, (due - now) / 1_000)
+        self._claiming = True
         claimed, ended = await self._store.write(
             partial(_claim_and_expire, claimer=self.name, now=now, most=min(room, LANES), skip=busy)
         )
@@ -185,6 +197,7 @@ class Pump:
         for rows in await self._messages(claimed, now):
             if not self._stopping:
                 self._set_out(rows, until)
+        self._claiming = False
         return 0.0 if claimed or ended else PAUSE_S
 
     async def _messages(self, claimed: Sequence[Delivery], now: Instant) -> list[list[Delivery]]:
@@ -235,6 +248,7 @@ class Pump:
         rows = [row for row in rows if row.id not in self._tasks]
         if not rows:
             return  # the result could not be written before the claim ended; the new claim is ours too and serves it
+        self._broken.difference_update(row.id for row in rows)
         channel = rows[0].channel
         self._lanes[channel] = self._lanes.get(channel, 0) + 1
         task = asyncio.create_task(self._dispatch.deliver(rows, until), name=f"delivery {rows[0].id}")
@@ -249,6 +263,7 @@ class Pump:
         if not self._lanes[channel]:
             del self._lanes[channel]
         if not task.cancelled() and (error := task.exception()) is not None:
+            self._broken.update(row.id for row in rows)
             log.error("delivery_broke", delivery=rows[0].id, alert=rows[0].alert, error=type(error).__name__)
         self._wake.set()
 
