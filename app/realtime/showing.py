@@ -42,7 +42,7 @@ class Showing:
         lost = set()
         for view, askers in self._inbox.take_boards().items():
             waiting = [asker for asker in askers if not asker.done()]
-            if not waiting and (askers or self._can_wait(view)):
+            if not waiting and (askers or self._can_wait(view, wall)):
                 continue
             shown = await self._tried(view, wall, take=bool(waiting))
             if shown is None:
@@ -59,10 +59,11 @@ class Showing:
                     asker.set_exception(shown)
         return lost
 
-    def _can_wait(self, view: View) -> bool:
+    def _can_wait(self, view: View, wall: Instant) -> bool:
         """Whether a board that nobody waits for is left for later: its session comes into memory in its turn."""
         later = self._outage.since is not None or self._residents.arriving(view.of)
         if later:
+            self._hub.keep(view, wall)  # what was told of it stays meanwhile
             self._inbox.keep_board(view, [])
         return later
 

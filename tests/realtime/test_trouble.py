@@ -20,7 +20,7 @@ from app.engine.engine import Engine
 from app.errors import ControlRoomError, Unavailable
 from app.instants import Instant
 from app.realtime.holdings import Holdings
-from app.realtime.hub import Hub, View
+from app.realtime.hub import IDLE_AFTER_MS, Hub, View
 from app.realtime.live import Live
 from app.realtime.restore import Restorer, SessionLocked
 from app.realtime.trouble import RESTORE_AFTER_MS
@@ -73,7 +73,7 @@ class Lossy(Restorer):
 
 class House:
     def __init__(self, store: Store, restorer: Restorer, log: MemorySessionLog, frames: MemoryFrameLog) -> None:
-        self.restorer = restorer
+        self.restorer, self.frames = restorer, frames
         self.store, self.log, self.clock = store, log, ManualClock(Instant(START + 1_000))
         self.worker = Worker(
             store=store,
@@ -89,6 +89,13 @@ class House:
         event = CommentEvent(room=room, occurred_ms=self.clock.now(), id=name, payload=CommentText(text))
         ticket = await self.log.append(session_id, Entry(self.clock.now(), Events("src", (room,), [event])))
         return await self.log.committed(ticket, 5_000)
+
+    async def show(self, view: View) -> None:
+        """Ask for a board until it is there, as a process does in which somebody watches it."""
+        async with asyncio.timeout(5):
+            while not await self.frames.has(view.name):
+                self.worker.want(view)
+                await self.worker.between_turns(nothing)
 
     async def stored(self, session_id: str) -> int:
         """How many events of a session are in the store."""
@@ -363,6 +370,24 @@ async def test_a_worker_that_can_neither_store_nor_tell_goes_on_when_it_can_agai
         home.clock.advance(2_000)
         await home.worker.between_turns(nothing)
         assert home.worker.unsaved_since is None
+
+
+async def test_while_the_store_is_away_a_board_that_is_watched_stays_for_those_who_come(tmp_path: Path) -> None:
+    async with house(tmp_path, Lossy) as home:
+        assert isinstance(home.restorer, Lossy)
+        await home.show(VIEW)
+        await home.store.write(lambda conn: open_session(conn, opening(3)))
+        home.restorer.away = "s3"
+        assert await home.worker.holdings.take(["s3"]) == ["s3"]
+        with pytest.raises(Unavailable):
+            await home.send("s3", "c1")
+        for _ in range(5):  # the store is lost again whenever it is tried
+            home.clock.advance(IDLE_AFTER_MS // 3)
+            home.worker.want(VIEW)
+            await home.worker.between_turns(nothing)
+            await home.worker.between_turns(nothing)
+        assert home.worker.unsaved_since is not None
+        assert await home.frames.newest(VIEW.name) is not None
 
 
 VIEW = View("s1", "control", Clearance.OPEN)
