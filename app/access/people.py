@@ -256,7 +256,7 @@ class People:
         return _view(row)
 
     async def _enter(self, person: PersonRow, browser: str) -> Entered:
-        """Sign a person in as that one was read. Raises BadCredentials when something of the person was changed since."""
+        """Sign a person in as that one was read. Raises BadCredentials when something was changed since."""
         now, cookie = self._clock.now(), fresh_secret()
         expires = later(now, SIGN_IN_MS)
         principal = _principal(person, secret_hash(cookie))
