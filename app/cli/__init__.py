@@ -5,10 +5,12 @@ Only the module of the command that was asked for is imported, so that `--help` 
 """
 
 import argparse
+import gc
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Final, NamedTuple
 
 from app import __version__
@@ -65,7 +67,7 @@ def _run(args: argparse.Namespace) -> int:
     except BadSettings as mistakes:
         complain(mistakes, sys.stderr)
         return 1
-    module = importlib.import_module(f"app.cli.{args.command}")
+    module = _load(args.command)
     code: int = getattr(module, args.command)(settings, args, sys.stdout)
     sys.stdout.flush()
     return code
@@ -80,6 +82,15 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     for name, command in COMMANDS.items():
         own = commands.add_parser(name, help=command.help, description=command.help.capitalize() + ".")
         if name == asked:
-            importlib.import_module(f"app.cli.{command.options or name}").add_options(own)
+            _load(command.options or name).add_options(own)
             own.add_argument("--data", metavar="DIR", help=DATA_HELP)
     return parser
+
+
+def _load(command: str) -> ModuleType:
+    """Import a command. Nothing is garbage while modules are made: looking for it would be a tenth of a start."""
+    gc.disable()
+    try:
+        return importlib.import_module(f"app.cli.{command}")
+    finally:
+        gc.enable()

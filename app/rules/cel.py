@@ -8,15 +8,19 @@ parameters and `let` values are written into the text, and one `Facts` is shared
 import difflib
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 from typing import Any, Final, NamedTuple
-
-import cel
 
 from app.rules.tokens import Token, flat, tokens
 from app.rules.vocabulary import Value, ValueType
+
+# The package imports its own shell, and so typer and prompt_toolkit: a tenth of each start, for what nobody here uses.
+sys.modules.setdefault("cel.cli", ModuleType("cel.cli"))
+import cel  # noqa: E402
 
 MAX_LENGTH: Final = 500
 MAX_FLAT_LENGTH: Final = 8_000
