@@ -143,6 +143,37 @@ def test_an_acknowledgement_carries_a_key_and_what_was_seen_and_can_be_undone(st
     assert again["key"] != command["key"]
 
 
+NOBODY_LOOKS = """() => {
+  Object.defineProperty(document, 'hidden', { value: true })
+  window.requestAnimationFrame = () => 0
+}"""
+COUNTED_TONES = """
+  const make = AudioContext.prototype.createOscillator
+  window.tones = 0
+  AudioContext.prototype.createOscillator = function () { window.tones++; return make.call(this) }
+"""
+
+
+def test_a_tab_nobody_looks_at_counts_and_sounds_as_the_one_that_may(stage: Stage, page: Page) -> None:
+    page.add_init_script(COUNTED_TONES)
+    page.goto(stage.url + CONSOLE)
+    expect(page).to_have_title(re.compile(r"^\(2\) "))
+    second = page.context.new_page()
+    second.goto(stage.url + OVERVIEW)
+    page.locator("#sound").click()
+    expect(page.locator("#sound")).to_have_attribute("data-state", "on")  # also where another tab was opened before
+    second.locator("#sound").click()
+    expect(second.locator("#sound")).to_have_attribute("data-state", "elsewhere")
+    page.evaluate(NOBODY_LOOKS)
+    stage.change(alerts=stage.alert("a-warm", acked_ms=stage.house.console.now, acked_by="周敏"))
+    expect(page).to_have_title(re.compile(r"^\(1\) "))
+    before = page.evaluate("window.tones")
+    loud = msgspec.structs.replace(stage.house.console.board["alerts"]["a-warm"], id="a-loud", acked_ms=None)
+    stage.change(alerts=Changed({"a-loud": loud}))
+    expect(page).to_have_title(re.compile(r"^\(2\) "))
+    assert page.evaluate("window.tones") == before + 2
+
+
 def test_a_recovered_alert_stays_until_it_is_acknowledged(console: Page) -> None:
     row = alert_row(console, "a-rate")
     expect(row).to_contain_text("已恢复未确认")

@@ -41,6 +41,7 @@ export class AlertsPart {
     room.draws(['chosen'], () => this.#showChosen())
     room.draws(['rules', 'sources', 'session'], (now) => this.#drawBlind(now))
     room.ticks((now) => { this.#draw(now); this.#drawBlind(now) })
+    room.heeds(() => this.#heed())
     this.#wire()
   }
 
@@ -77,11 +78,16 @@ export class AlertsPart {
     this.#drawMore(now.head?.alerts_more ?? 0, rest.length)
     const n = rows.length + (now.head?.alerts_more ?? 0)
     put(find(document, '#alerts-note'), rows.length > 0 ? t('console.alerts.note', { n }) : '')
-    shell.setCounts(counts(rows))
-    shell.heed(rows)
     this.#drawStrip()
     drawTab('alerts', rows.filter((alert) => stateOf(alert) === 'new').map(rank), n)
     this.#showChosen()
+  }
+
+  #heed () {
+    const { shell, preparing } = this.#room
+    const rows = preparing ? [] : [...this.#room.topic('alerts').values()]
+    shell.setCounts(counts(rows))
+    shell.heed(rows)
   }
 
   /** @param {number} more  that the board leaves out @param {number} shown  of them */

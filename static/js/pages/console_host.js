@@ -40,6 +40,7 @@ export class HostPart {
     room.draws(['prompts', 'devices', 'rundown', 'chosen'], (now) => this.#draw(now))
     room.draws(['quick'], () => fillQuick(find(document, '#quick'), [...room.topic('quick')]))
     room.ticks((now) => { this.#draw(now); this.#drawPairing() })
+    room.heeds(() => this.#heed())
     this.#wirePrompts()
     this.#wireDevices()
   }
@@ -47,7 +48,7 @@ export class HostPart {
   /** @param {Moment} now */
   #draw (now) {
     const room = this.#room
-    const prompts = room.preparing ? [] : [...room.topic('prompts').values()]
+    const prompts = this.#prompts
     const devices = tablets(room.topic('devices').values())
     const device = chosen(devices, this.#device)
     if (device && !device.simulated) this.#device = device // a real one stays in view when it goes away
@@ -57,11 +58,20 @@ export class HostPart {
     this.#drawMirror(now, prompts, device)
     this.#drawReceipts(now, prompts)
     fillUnread(find(document, '#unread'), unread(prompts)[0], now.nowMs)
-    this.#hear(prompts)
     const open = this.#waitingCalls(prompts)
     fillCalls(find(document, '#call'), open, now.zone)
-    room.shell.heedCalls(open.map((call) => call.key))
     drawTab('host', unread(prompts).length + open.length > 0 ? [2] : [], open.length)
+  }
+
+  /** @returns {Prompt[]} of the board; none of them is of this moment while the next loop gets ready */
+  get #prompts () {
+    return this.#room.preparing ? [] : [...this.#room.topic('prompts').values()]
+  }
+
+  #heed () {
+    const prompts = this.#prompts
+    this.#hear(prompts)
+    this.#room.shell.heedCalls(this.#waitingCalls(prompts).map((call) => call.key))
   }
 
   /** Of the prompt chosen in the lane, else of the newest. @param {Moment} now @param {readonly Prompt[]} prompts */
@@ -163,7 +173,7 @@ export class HostPart {
       room.redraw(['devices'])
     })
     find(document, '#call-ok').addEventListener('click', () => {
-      for (const call of this.#waitingCalls([...room.topic('prompts').values()])) this.#answered.add(`${room.session} ${call.key}`)
+      for (const call of this.#waitingCalls(this.#prompts)) this.#answered.add(`${room.session} ${call.key}`)
       sessionStorage.setItem(ANSWERED, JSON.stringify([...this.#answered]))
       room.redraw(['prompts'])
     })

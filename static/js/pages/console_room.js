@@ -2,7 +2,8 @@
  * What every part of the console shares: the room's board and its past, the moment, and when something is drawn.
  *
  * A part says which topics it draws (`draws`) and what it does each second (`ticks`); all that changed is drawn once in
- * the next animation frame. What is chosen in a list, in the lane or on a chart is chosen everywhere.
+ * the next animation frame. A tab nobody looks at has no such frames: what is heard, and what stands in the tab's title,
+ * comes with the frames themselves (`heeds`). What is chosen in a list, in the lane or on a chart is chosen everywhere.
  *
  * @import { Moment } from '../desk/tiles.js'
  * @import { Chosen } from '../desk/timeline.js'
@@ -33,6 +34,7 @@ export class Room {
   /** @type {((now: Moment, session: string) => void)[]} */ onSession = []
   /** @type {Part[]} */ #parts = []
   /** @type {((now: Moment) => void)[]} */ #seconds = []
+  /** @type {(() => void)[]} */ #ears = []
   /** @type {Set<string>} */ #dirty = new Set(['all'])
   #drawing = false
   #shape = ''
@@ -40,7 +42,12 @@ export class Room {
   constructor () {
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
     this.feed = new Feed(`${scheme}://${location.host}/ws/rooms/${encodeURIComponent(this.room.id)}?audience=control`, {
-      onChange: (changed) => { this.onChange(changed); this.redraw(changed) },
+      onChange: (changed) => {
+        this.#follow()
+        this.onChange(changed)
+        this.#heed()
+        this.redraw(changed)
+      },
       onFrame: () => { this.shell.loaded(); this.onFrame() },
       onLink: () => { this.shell.showLink(Date.now()); this.redraw(['devices']) },
       onCaughtUp: (deltas) => { this.shell.caughtUp(deltas); this.onCaughtUp() },
@@ -103,6 +110,28 @@ export class Room {
     this.#seconds.push(draw)
   }
 
+  /** @param {() => void} heed  with every change and each second, whether or not anybody looks */
+  heeds (heed) {
+    this.#ears.push(heed)
+  }
+
+  #heed () {
+    for (const heed of this.#ears) heed()
+  }
+
+  /** Another session of the room takes the page over. */
+  #follow () {
+    const { head } = this
+    if (head && head.id !== this.session) {
+      this.session = head.id
+      this.chosen = null
+      this.history.clear()
+      const now = this.moment()
+      for (const begin of this.onSession) begin(now, head.id)
+    }
+    if ((this.feed.board.hello?.session ?? '') === '') this.session = ''
+  }
+
   /** @param {Iterable<string>} topics  draw what shows them in the next animation frame, all at once */
   redraw (topics) {
     for (const name of topics) this.#dirty.add(name)
@@ -124,13 +153,6 @@ export class Room {
     if (shape === this.#shape) dirty.delete('session') // its head counts events: new with every delta, and nothing to draw
     else dirty.add('session')
     this.#shape = shape
-    if (head && head.id !== this.session) {
-      this.session = head.id
-      this.chosen = null
-      this.history.clear()
-      for (const begin of this.onSession) begin(now, head.id)
-    }
-    if ((this.feed.board.hello?.session ?? '') === '') this.session = ''
     for (const { topics, draw } of this.#parts) if (dirty.has('all') || [...topics].some((name) => dirty.has(name))) draw(now)
   }
 
@@ -149,6 +171,7 @@ export class Room {
 
   #tick () {
     this.shell.tick(Date.now())
+    this.#heed()
     if (!document.hidden) {
       const now = this.moment()
       for (const draw of this.#seconds) draw(now)

@@ -35,7 +35,7 @@ const state = {
 }
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
 const feed = new Feed(`${scheme}://${location.host}/ws/overview`, {
-  onChange: redraw,
+  onChange: () => { heed(); redraw() },
   onFrame: () => { shell.loaded(); sample() },
   onLink: () => shell.showLink(Date.now()),
   onCaughtUp: (deltas) => shell.caughtUp(deltas),
@@ -80,7 +80,7 @@ function draw () {
   put(find(document, '#over-note'), all.length > 0 ? t('overview.note', { live, off: all.length - live }) : '')
   attr(find(document, '#rooms'), 'data-n', all.length)
   for (const button of document.querySelectorAll('.rooms [data-cmd], .rail [data-cmd]')) shell.guard(/** @type {HTMLButtonElement} */ (button))
-  drawShell(all, alarmed)
+  drawShell(all)
 }
 
 /** @param {RoomCard} card @returns {RoomCard} with the last known value where a reading has stopped */
@@ -123,14 +123,23 @@ function pastOf (card) {
   return past && past.session === card.session ? past.history : null
 }
 
-/** @param {RoomCard[]} all @param {RoomCard[]} alarmed */
-function drawShell (all, alarmed) {
+/** @param {readonly RoomCard[]} all @returns {RoomCard[]} those whose worst alert nobody acknowledged, worst first */
+function waitingOf (all) {
+  return byUrgency(all).filter((card) => { const worst = worstOf(card); return isOn(card) && worst && !isAcked(worst) })
+}
+
+/** What is heard, and stands in the tab's title: also where nobody looks, and no frame is drawn. */
+function heed () {
+  const all = cards()
   const sum = (/** @type {string} */ p) => all.reduce((n, card) => n + (isOn(card) ? card.counts?.[p] ?? 0 : 0), 0)
-  shell.useZone(all[0] ? all[0].zone ?? SHANGHAI : zone)
   shell.setCounts([sum('P1'), sum('P2'), sum('P3')])
-  const waiting = alarmed.filter((card) => { const worst = worstOf(card); return worst && !isAcked(worst) })
-  shell.heed(waiting.map((card) => /** @type {Alert} */ (worstOf(card))))
-  const loud = waiting.find((card) => { const worst = worstOf(card); return worst && (worst.severity === 'P1' || (worst.severity === 'P2' && worst.condition !== 'ended')) })
+  shell.heed(waitingOf(all).map((card) => /** @type {Alert} */ (worstOf(card))))
+}
+
+/** @param {RoomCard[]} all */
+function drawShell (all) {
+  shell.useZone(all[0] ? all[0].zone ?? SHANGHAI : zone)
+  const loud = waitingOf(all).find((card) => { const worst = worstOf(card); return worst && (worst.severity === 'P1' || (worst.severity === 'P2' && worst.condition !== 'ended')) })
   shell.setStrip(loud ? { alert: /** @type {Alert} */ (worstOf(loud)), room: loud.name, nowMs: nowOf(loud), fix: null, open: `/rooms/${encodeURIComponent(loud.room)}#alerts` } : null)
   shell.onAck = () => { if (loud) acknowledge(loud, find(document, '#strip-ack')) }
 }

@@ -1,5 +1,5 @@
 /**
- * The tones of alerts. One tab of the browser makes them (Web Locks); the others say that it does.
+ * The tones of alerts. One tab of the browser makes them (Web Locks), the first that may; the others say that it does.
  *
  * Owns the audio and who may use it; knows nothing of alerts but the loudest priority that waits.
  *
@@ -14,6 +14,8 @@ export class Sound {
   /** @type {AudioContext | null} */ #audio = null
   /** @type {number | null} */ #timer = null
   #leads = !('locks' in navigator)
+  /** Aborted once a gesture has let this tab play. */
+  #allowed = new AbortController()
   #rank = 0
   /** @type {ReadonlySet<string>} */ #known = new Set()
   #onChange
@@ -21,25 +23,17 @@ export class Sound {
   /** @param {() => void} onChange  the state may have changed */
   constructor (onChange) {
     this.#onChange = onChange
-    if ('locks' in navigator) {
-      navigator.locks.request('cueroom-sound', () => {
-        this.#leads = true
-        this.#settle()
-        return new Promise(() => {}) // held until this tab goes
-      }).catch(() => {})
-    }
     addEventListener('storage', (event) => { if (event.key === MUTED_UNTIL) this.#settle() })
-    const allow = () => this.#allow()
-    addEventListener('pointerdown', allow, { once: true })
-    addEventListener('keydown', allow, { once: true })
+    const signal = this.#allowed.signal
+    for (const name of ['pointerdown', 'keydown']) addEventListener(name, () => this.#allow(), { signal })
   }
 
   /** @returns {SoundState} */
   get state () {
     if (typeof AudioContext === 'undefined') return 'none'
-    if (!this.#leads) return 'elsewhere'
     if (this.mutedUntil > Date.now()) return 'muted'
-    return this.#audio?.state === 'running' ? 'on' : 'locked'
+    if (this.#audio?.state !== 'running') return 'locked'
+    return this.#leads ? 'on' : 'elsewhere'
   }
 
   /** @returns {number} wall time of this device */
@@ -54,8 +48,7 @@ export class Sound {
   /** A click on the chip: sound on, with a test tone. */
   test () {
     this.#setMute(0)
-    this.#allow()
-    this.#play([880])
+    this.#allow().then(() => this.#play([880]))
   }
 
   mute () {
@@ -71,10 +64,24 @@ export class Sound {
     this.#settle()
   }
 
-  #allow () {
+  async #allow () {
     if (typeof AudioContext === 'undefined') return
     this.#audio ??= new AudioContext()
-    this.#audio.resume().then(() => this.#settle()).catch(() => {})
+    await this.#audio.resume() // waits for as long as the browser does not let it play
+    this.#lead()
+    this.#settle()
+  }
+
+  /** Ask to be the tab that sounds, once: a tab that may not play would keep a place it cannot fill. */
+  #lead () {
+    if (this.#allowed.signal.aborted) return
+    this.#allowed.abort()
+    if (!('locks' in navigator)) return
+    navigator.locks.request('cueroom-sound', () => {
+      this.#leads = true
+      this.#settle()
+      return new Promise(() => {}) // held until this tab goes
+    }).catch(() => {})
   }
 
   /**
@@ -85,7 +92,7 @@ export class Sound {
     const fresh = [...waiting].filter(([id]) => !this.#known.has(id)).map(([, rank]) => rank)
     this.#known = new Set(waiting.keys())
     this.#rank = ranks.length > 0 ? Math.min(...ranks) : 0
-    if (fresh.includes(2) && this.#rank !== 1) this.#play([660])
+    if (fresh.includes(2) && this.#rank !== 1 && this.state === 'on') this.#play([660])
     this.#settle()
   }
 
@@ -94,7 +101,7 @@ export class Sound {
     const wanted = this.#rank === 1 && this.state === 'on'
     if (wanted && this.#timer === null) {
       this.#play([880, 660])
-      this.#timer = window.setInterval(() => this.#play([880, 660]), REPEAT_MS)
+      this.#timer = window.setInterval(() => { if (this.state === 'on') this.#play([880, 660]) }, REPEAT_MS)
     } else if (!wanted && this.#timer !== null) {
       window.clearInterval(this.#timer)
       this.#timer = null
@@ -105,7 +112,7 @@ export class Sound {
   /** @param {readonly number[]} tones in Hz, one after the other */
   #play (tones) {
     const audio = this.#audio
-    if (!audio || this.state !== 'on') return
+    if (audio?.state !== 'running') return
     tones.forEach((hertz, i) => {
       const start = audio.currentTime + i * 0.22
       const tone = audio.createOscillator()
