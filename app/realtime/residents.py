@@ -18,7 +18,7 @@ from app.instants import Instant
 from app.realtime.agenda import Agenda
 from app.realtime.holdings import Holdings
 from app.realtime.live import Live
-from app.realtime.restore import BrokenSession, Restorer
+from app.realtime.restore import PASSED_ON, BrokenSession, Restorer
 
 log = structlog.get_logger()
 
@@ -157,7 +157,7 @@ class Residents:
         self._must_be_held(session)
         try:
             live = await self._restored(session)
-        except ControlRoomError:
+        except PASSED_ON:
             raise
         except Exception as fault:
             log.exception("session_cannot_be_restored", session=session)

@@ -19,7 +19,7 @@ from app.domain.plan import SessionPlan, decode_plan
 from app.domain.prompts import Prompt
 from app.domain.records import Chunk, Opened
 from app.engine.engine import Engine
-from app.errors import ControlRoomError
+from app.errors import ControlRoomError, NotFound, Unavailable
 from app.instants import Instant
 from app.realtime.breath import Breath
 from app.realtime.live import DELIVERIES_SHOWN, Live, Overlay
@@ -51,6 +51,10 @@ class BrokenSession(ControlRoomError):
     """The stored log of a session cannot be read, or no engine can be made of it."""
 
     kind, code = "broken", "broken_session"
+
+
+PASSED_ON: Final = (NotFound, Unavailable, SessionLocked, BrokenSession)
+"""What restoring a session may be refused with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +91,20 @@ class Restorer:
         Raises NotFound, Unavailable, SessionLocked, and BrokenSession for one whose log cannot be read or applied.
         """
         try:
-            return await self._restored(session_id)
-        except ControlRoomError:
+            return await self._rebuilt(await self._taken(session_id))
+        except PASSED_ON:
             raise
         except Exception as fault:  # whatever one session's log does to an engine is that session's trouble alone
             log.exception("session_cannot_be_rebuilt", session=session_id)
             raise BrokenSession("the session cannot be rebuilt from its log", session=session_id) from fault
 
-    async def _restored(self, session_id: str) -> Live:
+    async def _taken(self, session_id: str) -> SessionRow:
         try:
-            row = await self._store.write(lambda conn: _take(conn, session_id))
+            return await self._store.write(lambda conn: _take(conn, session_id))
         except RowLocked:
             raise SessionLocked("its owner before is in the middle of a commit", session=session_id) from None
+
+    async def _rebuilt(self, row: SessionRow) -> Live:
         stored = await self._store.read(lambda conn: _read(conn, row))
         plan = decode_plan(stored.plan)
         engine = self._engine(row, stored, plan)
@@ -106,7 +112,7 @@ class Restorer:
         while engine.position < row.position:
             page = await self._store.read(partial(_page, session_no=row.session_no, after=engine.position))
             if not page:
-                raise BrokenSession("the stored log ends before the session's position", session=session_id)
+                raise BrokenSession("the stored log ends before the session's position", session=row.id)
             for chunk in page:
                 engine.apply(chunk)
                 engine.discard_effects()
@@ -114,7 +120,7 @@ class Restorer:
         engine.advance(Instant(max(engine.now, row.now_ms)))
         engine.discard_effects()
         for difference in engine.adopt(stored.alerts, stored.prompts):
-            log.warning("rebuilt_differs_from_record", session=session_id, difference=str(difference))
+            log.warning("rebuilt_differs_from_record", session=row.id, difference=str(difference))
         return Live(
             id=row.id,
             session_no=row.session_no,
@@ -173,12 +179,19 @@ def _read(conn: Connection, row: SessionRow) -> _Stored:
         raise BrokenSession("the session's first record is not its opening", session=row.id)
     return _Stored(
         opened=first.body,
-        plan=content(conn, row.plan),
-        rules=content(conn, row.rules),
-        lexicon=content(conn, row.lexicon),
+        plan=_content(conn, row, row.plan),
+        rules=_content(conn, row, row.rules),
+        lexicon=_content(conn, row, row.lexicon),
         checkpoint=checkpoints.newest(conn, row.session_no),
         alerts=alerts.of_session(conn, row.session_no),
         prompts=prompts.of_session(conn, row.session_no),
         deliveries=deliveries.of_session(conn, row.session_no, most=DELIVERIES_SHOWN),
         standings=[standing for standing, _ in deliveries.standings(conn).values()],
     )
+
+
+def _content(conn: Connection, row: SessionRow, name: str) -> bytes:
+    try:
+        return content(conn, name)
+    except NotFound as refusal:  # the session is there
+        raise BrokenSession(refusal.detail, session=row.id) from None

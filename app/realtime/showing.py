@@ -75,6 +75,9 @@ class Showing:
         except ControlRoomError as refusal:
             if isinstance(refusal, Unavailable):
                 self._telling.soon(view.of)  # made whole as soon as it can be carried
+            elif isinstance(refusal, BrokenSession):
+                log.error("session_left_out", session=view.of, code=refusal.code, detail=refusal.detail)
+                self._residents.drop(view.of, self._trouble.leave_out(view.of, wall))
             return refusal
         except Exception:
             log.exception("board_breaks", board=view.name)

@@ -44,6 +44,11 @@ class Trouble:
         self._left_out[session] = wall + LEFT_OUT_MS if session in self._left_out else 0
         return max(self._left_out[session], wall + RESTORE_AFTER_MS)
 
+    def leave_out(self, session: str, wall: Instant) -> int:
+        """It cannot be rebuilt: return when that is tried again."""
+        self._left_out[session] = wall + LEFT_OUT_MS
+        return self._left_out[session]
+
     def refuse(self, session: str, wall: Instant) -> None:
         """Raise LeftOut for a session that is to be left alone for now."""
         if self._left_out.get(session, 0) > wall:

@@ -24,7 +24,7 @@ from app.realtime.residents import PUT_BACK_AFTER_MS, NotHeld, Residents
 from app.realtime.restore import SessionLocked
 from app.realtime.steps import Settled, Step, Stepper, looked_at
 from app.realtime.telling import Telling
-from app.realtime.trouble import LEFT_OUT_MS, RESTORE_AFTER_MS, LeftOut, Quarantined, Trouble
+from app.realtime.trouble import RESTORE_AFTER_MS, LeftOut, Quarantined, Trouble
 
 log = structlog.get_logger()
 
@@ -120,7 +120,8 @@ class Turn:
                 self.residents.put_off(session, wall + RESTORE_AFTER_MS)
             elif not isinstance(refusal, LeftOut):
                 log.error("session_left_out", session=session, code=refusal.code, detail=refusal.detail)
-                self.residents.drop(session, wall + LEFT_OUT_MS)
+                self.residents.drop(session, self.trouble.leave_out(session, wall))
+                refusal = LeftOut("the session cannot be rebuilt; it is tried again in a minute", session=session)
             await self.refuse(waiting, refusal)
         return None
 

@@ -1,13 +1,13 @@
 """Promises of the worker in trouble: what one record, one session or one lost connection spoils stays its own."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, delete, select, text
+from sqlalchemy import Connection, delete, select, text, update
 
 from app.bus.memory import MemoryFrameLog, MemoryOwnership, MemorySessionLog
 from app.bus.ports import Committed, Stored
@@ -23,12 +23,13 @@ from app.realtime.holdings import Holdings
 from app.realtime.hub import IDLE_AFTER_MS, Hub, View
 from app.realtime.live import Live
 from app.realtime.restore import Restorer, SessionLocked
-from app.realtime.trouble import RESTORE_AFTER_MS
+from app.realtime.trouble import LEFT_OUT_MS, RESTORE_AFTER_MS
 from app.realtime.worker import Worker
 from app.rules.pack import shipped_rules
 from app.rules.phrases.reading import shipped_text
 from app.store import tables
 from app.store.chunks import events_stored
+from app.store.contents import keep
 from app.store.database import Store
 from app.store.migrate import upgrade
 from app.store.sessions import Opening, open_session, session
@@ -151,13 +152,58 @@ def _lose_first_chunk(conn: Connection) -> None:
     conn.execute(delete(tables.chunks).where(tables.chunks.c.session_no == first))
 
 
-async def test_a_session_that_cannot_be_rebuilt_keeps_no_other_from_starting(tmp_path: Path) -> None:
-    async with house(tmp_path, spoil=_lose_first_chunk) as home:
-        assert (await home.send("s2", "c1")).last == 2
-        with pytest.raises(ControlRoomError) as refused:
-            await home.send("s1", "c2")
-        assert refused.value.code == "broken_session"
-        assert (await home.send("s2", "c3")).last == 3
+def _lose_rules(conn: Connection) -> None:
+    conn.execute(update(tables.sessions).where(tables.sessions.c.id == "s1").values(rules="of-nothing"))
+
+
+def _spoil_rules(conn: Connection) -> None:
+    name = keep(conn, "rules", b"rules: [", START)
+    conn.execute(update(tables.sessions).where(tables.sessions.c.id == "s1").values(rules=name))
+
+
+class Counting(Restorer):
+    """Counts how often the first session is restored."""
+
+    restored = 0
+
+    async def restore(self, session_id: str) -> Live:
+        self.restored += session_id == "s1"
+        return await super().restore(session_id)
+
+
+@pytest.mark.parametrize("spoil", [_lose_first_chunk, _lose_rules, _spoil_rules])
+async def test_a_session_that_cannot_be_rebuilt_costs_the_others_nothing_and_its_senders_no_record(
+    tmp_path: Path, spoil: Callable[[Connection], None]
+) -> None:
+    async with house(tmp_path, Counting, spoil=spoil) as home:
+        assert isinstance(home.restorer, Counting)
+        for n in range(2):
+            with pytest.raises(ControlRoomError) as refused:
+                await home.send("s1", f"c{n}")
+            assert (refused.value.code, refused.value.retryable) == ("session_left_out", True)
+            home.worker.want(VIEW)
+            assert (await home.send("s2", f"d{n}")).last == n + 2
+            home.clock.advance(LEFT_OUT_MS // 3)
+        assert home.restorer.restored == 1, "it is left alone for a minute"
+        home.clock.advance(LEFT_OUT_MS)
+        await home.worker.between_turns(nothing)
+        assert home.restorer.restored == 2
+
+
+async def test_a_session_whose_board_is_wanted_though_it_cannot_be_rebuilt_is_tried_once(tmp_path: Path) -> None:
+    async with house(tmp_path, Counting) as home:
+        assert isinstance(home.restorer, Counting)
+        await home.send("s1", "c1")
+        await home.store.write(_lose_rules)
+        home.worker.drop("s1")  # as after its words were taken out
+        await home.worker.between_turns(nothing)
+        assert await home.worker.holdings.take(["s1"]) == ["s1"]
+        before = home.restorer.restored
+        for _ in range(3):
+            home.worker.want(VIEW)
+            await home.worker.between_turns(nothing)
+            home.clock.advance(LEFT_OUT_MS // 4)
+        assert home.restorer.restored == before + 1
 
 
 async def test_a_store_lost_while_one_session_is_restored_refuses_the_whole_turn(tmp_path: Path) -> None:
