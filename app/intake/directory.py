@@ -5,7 +5,7 @@ Fed from SQL at start, then by its own openings and by what each commit says; so
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -22,7 +22,7 @@ from app.errors import NotFound
 from app.instants import MINUTE, Instant
 from app.intake.opening import stock_levels, with_listings
 from app.store.database import Store
-from app.store.levels import forget, levels
+from app.store.levels import LevelEvent, forget, take_over
 from app.store.sessions import (
     Opening,
     RoomTaken,
@@ -238,23 +238,25 @@ class Directory:
     async def _open(
         self, room: str, kind: SessionKind, live: bool, clock: SessionClock, session_id: str
     ) -> tuple[SessionRow, bool]:
-        wall = self._clock.now()
-        rooms = (room, *next(each.session_rooms for each in self._workspace().rooms if each.id == room))
-        kept = await self._store.read(partial(levels, rooms=rooms)) if kind in REAL else []
-        plan = self._plan(self._workspace(), room, kind, stock_levels(kept), clock.at(wall))
-        recipe = self._recipe()
-        opening = Opening(
-            id=session_id,
-            plan=with_listings(plan, kept),
-            rules=recipe.rules,
-            lexicon=recipe.lexicon,
-            build=recipe.build,
-            wall_ms=wall,
-            live=live,
-            clock=clock,
-        )
+        workspace, wall, recipe = self._workspace(), self._clock.now(), self._recipe()
+
+        def opening(kept: Sequence[LevelEvent]) -> Opening:
+            plan = self._plan(workspace, room, kind, stock_levels(kept), clock.at(wall))
+            return Opening(
+                id=session_id,
+                plan=with_listings(plan, kept),
+                rules=recipe.rules,
+                lexicon=recipe.lexicon,
+                build=recipe.build,
+                wall_ms=wall,
+                live=live,
+                clock=clock,
+            )
+
+        rooms = (room, *next(each.session_rooms for each in workspace.rooms if each.id == room))
+        work = partial(_opened, opening=opening, rooms=rooms if kind in REAL else ())
         try:
-            return await self._store.write(partial(_opened, opening=opening))
+            return await self._store.write(work)
         except RoomTaken as taken:  # another process was first
             there = str(taken.context["session"])
             return await self._store.read(partial(session, session_id=there)), False
@@ -300,10 +302,14 @@ def _ref(row: SessionRow) -> SessionRef:
     return replace(ref, purged_ms=row.purged_ms)
 
 
-def _opened(conn: Connection, opening: Opening) -> tuple[SessionRow, bool]:
-    row, new = open_session(conn, opening)
-    if new and row.kind in REAL:
-        forget(conn, row.rooms)
+def _opened(
+    conn: Connection, opening: Callable[[Sequence[LevelEvent]], Opening], rooms: Sequence[str]
+) -> tuple[SessionRow, bool]:
+    """Open a session that begins with what was kept for `rooms`: all in one transaction, so that no reading that is
+    kept beside it is lost."""
+    row, new = open_session(conn, opening(take_over(conn, rooms) if rooms else ()))
+    if new and rooms:
+        forget(conn, rooms)
     return row, new
 
 

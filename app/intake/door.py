@@ -32,7 +32,6 @@ from app.metrics.own import EVENTS_DUPLICATE, EVENTS_REFUSED, EVENTS_TAKEN, EVEN
 from app.settings import Limits
 from app.store.database import Store
 from app.store.doctor import add_counts
-from app.store.levels import keep
 
 COMMIT_WITHIN_MS: Final = 10_000
 RETRY_AFTER_S: Final = 1
@@ -217,17 +216,17 @@ class Door:
         return {each.id: each for each in found if each is not None}
 
     async def _send(self, source: Source, routes: Routes, rooms: Collection[str], wall: Instant, weight: int) -> Answer:
+        if routes.levels:
+            await self._router.keep(routes)
         sending = [
             self._sending(source, session, step, wall)
             for session, placed in routes.sessions()
             for step in (placed[start : start + STEP_LIMIT] for start in range(0, len(placed), STEP_LIMIT))
         ]
         answer, lost = await self._commit(sending, weight)
-        if routes.levels:
-            await self._store.write(partial(keep, events=routes.levels))
         self._router.remember(routes)
         told = [each.events for n, each in enumerate(sending) if n not in lost]
-        counts = _by_room_and_kind([*told, routes.levels], rooms)
+        counts = _by_room_and_kind([*told, [event for _, event in routes.levels]], rooms)
         self._tally.take(source.id, source.name, wall, counts)
         for (_, kind), times in counts.items():
             EVENTS_TAKEN.add(times, kind)

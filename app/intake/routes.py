@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from operator import itemgetter
 
 from app.instants import Instant
@@ -10,14 +11,14 @@ from app.intake.holders import Holders, OrderKey
 from app.intake.lanes import LEVELS, Lane, OrderEvent, Placed, cut_at_restart, opens, starts
 from app.intake.refusals import Fault
 from app.store.database import Store
-from app.store.levels import LevelEvent
+from app.store.levels import keep
 
 
 @dataclass(slots=True)
 class Routes:
     """What goes to which session; `levels`: what is kept for the next one; `faults`: what nobody takes."""
 
-    levels: list[LevelEvent] = field(default_factory=list)
+    levels: list[Placed] = field(default_factory=list)
     faults: list[tuple[int, Fault]] = field(default_factory=list)
     orders: dict[OrderKey, str] = field(default_factory=dict)
     _parts: dict[str, tuple[SessionRef, list[list[Placed]]]] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Router:
 
     def __init__(self, directory: Directory, store: Store) -> None:
         self._directory = directory
+        self._store = store
         self._holders = Holders(store)
 
     async def route(self, lanes: Iterable[Lane], wall: Instant, named: SessionRef | None) -> Routes:
@@ -86,7 +88,7 @@ class Router:
         facts: list[Placed] = []
         for index, event in events:
             if isinstance(event, LEVELS):
-                routes.levels.append(event)
+                routes.levels.append((index, event))
             elif last is None:
                 routes.fail(index, "no_session")
             else:
@@ -108,6 +110,18 @@ class Router:
             else:
                 routes.put(taker, [(index, order)])
                 routes.hold(taker, [(index, order)])
+
+    async def keep(self, routes: Routes) -> None:
+        """Keep the levels for their rooms' next sessions; where one has opened meanwhile they go there."""
+        waiting, routes.levels = routes.levels, []
+        while waiting:
+            taken = await self._store.write(partial(keep, events=[event for _, event in waiting]))
+            routes.levels += [placed for placed in waiting if placed[1].room not in taken]
+            waiting = [placed for placed in waiting if placed[1].room in taken]
+            for room in taken:
+                if (session := await self._directory.look(room)) is not None:  # else it has ended again
+                    routes.put(session, [placed for placed in waiting if placed[1].room == room])
+                    waiting = [placed for placed in waiting if placed[1].room != room]
 
     def remember(self, routes: Routes) -> None:
         """The batch is committed: its orders are now held where they went."""

@@ -1,6 +1,6 @@
 """A room's last stock, price and listing readings, from when it had no session; they enter the next one that opens."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select, tuple_
 from app.domain.events import Event, ListingEvent, PriceEvent, StockEvent
 from app.domain.identity import id_hash
 from app.store import tables
+from app.store.dialects import hold
 from app.store.statements import insert_rows
 
 LevelEvent = StockEvent | PriceEvent | ListingEvent
@@ -17,6 +18,8 @@ _Place = tuple[str, str, str]
 KNOWN_IDS: Final = 1_000
 """Of each level so many last ids are remembered: what comes again, since its answer was lost, is not added again."""
 AT_ONCE: Final = 1_000
+LEVELS: Final = 1
+"""What is held while a session takes levels over, so that none is kept beside it: it would miss that session."""
 
 
 class _Kept(Struct, frozen=True, tag="kept", tag_field="kind"):
@@ -35,13 +38,16 @@ class _Kept(Struct, frozen=True, tag="kept", tag_field="kind"):
 _body: "msgspec.json.Decoder[_Kept | LevelEvent]" = msgspec.json.Decoder(_Kept | LevelEvent)
 
 
-def keep(conn: Connection, events: Sequence[Event]) -> None:
+def keep(conn: Connection, events: Sequence[Event]) -> frozenset[str]:
     """Keep of each feed, SKU and warehouse the newest reading; a change of stock is added to the level that is held.
 
     Events of other kinds are left out; so is a change of which no level is held, for it says nothing by itself, and
-    what has come before with the same id.
+    what has come before with the same id. Returned are the rooms that have a session by now: theirs was not kept, it
+    belongs into that session.
     """
-    told = [event for event in events if isinstance(event, LevelEvent)]
+    hold(conn, LEVELS, together=True)
+    taken = _with_a_session(conn, {event.room for event in events})
+    told = [event for event in events if isinstance(event, LevelEvent) and event.room not in taken]
     held = _held(conn, sorted({_place(event) for event in told}))
     changed: dict[_Place, _Kept] = {}
     for event in told:
@@ -52,6 +58,14 @@ def keep(conn: Connection, events: Sequence[Event]) -> None:
         (*place, kept.event.occurred_ms, msgspec.json.encode(kept).decode()) for place, kept in sorted(changed.items())
     ]
     insert_rows(conn, tables.room_levels, rows, "replace")
+    return taken
+
+
+def take_over(conn: Connection, rooms: Sequence[str]) -> list[LevelEvent]:
+    """Return what was kept for some rooms, for a session that opens in this transaction; nothing is kept until it is
+    committed, and from then on what comes finds the session."""
+    hold(conn, LEVELS)
+    return levels(conn, rooms)
 
 
 def levels(conn: Connection, rooms: Sequence[str]) -> list[LevelEvent]:
@@ -64,6 +78,12 @@ def levels(conn: Connection, rooms: Sequence[str]) -> list[LevelEvent]:
 def forget(conn: Connection, rooms: Sequence[str]) -> None:
     """Drop what is kept for some rooms, once it has entered a session: the one after must not start from it again."""
     conn.execute(delete(tables.room_levels).where(tables.room_levels.c.room.in_(rooms)))
+
+
+def _with_a_session(conn: Connection, rooms: Collection[str]) -> frozenset[str]:
+    table = tables.session_rooms
+    query = select(table.c.room).where(table.c.room.in_(rooms), table.c.kind == "live", table.c.state != "ended")
+    return frozenset(conn.scalars(query))
 
 
 def _held(conn: Connection, places: Sequence[_Place]) -> dict[_Place, _Kept]:

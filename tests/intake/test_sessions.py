@@ -248,6 +248,35 @@ async def test_bounds_of_time_follow_the_sessions_clock_not_the_wall(house: Hous
     assert (await house.post(house.record() | {"occurred_ms": NOON + 120_001})).refused == []
 
 
+async def test_a_level_enters_the_session_that_a_later_record_of_its_batch_opens(house: House) -> None:
+    answer = await house.post(
+        house.record("stock", "duo-2", **STOCK, available=500), house.record("enter", "duo"), source=EVERYWHERE
+    )
+    assert ([each.taken for each in answer.sessions], answer.kept) == ([2], 0)
+    assert [event.room for event in house.loop.sessions[answer.sessions[0].session].events] == ["duo-2", "duo"]
+
+
+class Early:
+    """The real store, before whose writes something else happens."""
+
+    def __init__(self, house: House, meanwhile: Callable[[], Awaitable[object]]) -> None:
+        self._house, self._meanwhile = house, meanwhile
+
+    async def write(self, fn: Any) -> Any:
+        await self._meanwhile()
+        return await self._house.store.write(fn)
+
+
+async def test_a_level_that_was_about_to_be_kept_enters_the_session_that_opens_meanwhile(house: House) -> None:
+    opens = Early(house, lambda: house.directory.open("wine-dy", "live"))
+    house.door._router._store = opens  # type: ignore[assignment]  # asks nothing else of it
+    answer = await house.post(house.record("stock", **STOCK, available=500))
+    opened = house.directory.current("wine-dy")
+    assert opened is not None
+    assert ([(each.session, each.taken) for each in answer.sessions], answer.kept) == ([(opened.id, 1)], 0)
+    assert await house.store.read(lambda conn: levels(conn, ["wine-dy"])) == []
+
+
 class Late:
     """The real store, whose answers to a reader come after something else has happened."""
 

@@ -4,12 +4,15 @@ import asyncio
 from functools import partial
 
 import msgspec
+from sqlalchemy import Connection
 
 from app.domain.events import Listing, ListingEvent, Price, PriceEvent, StockEvent, StockReading
 from app.store import tables
 from app.store.database import Store
-from app.store.levels import LevelEvent, forget, keep, levels
+from app.store.levels import LevelEvent, forget, keep, levels, take_over
+from app.store.sessions import open_session
 from app.store.statements import insert_rows
+from tests.store import samples
 
 ROOM = "douyin"
 
@@ -89,3 +92,22 @@ async def test_a_thousand_levels_at_once(store: Store) -> None:
     await kept(store, *many)
     await kept(store, *many)
     assert len(await available(store)) == 2_500
+
+
+async def test_a_level_told_while_a_session_opens_is_in_it_or_is_known_to_belong_into_it(store: Store) -> None:
+    def opened(conn: Connection) -> set[str]:
+        entered = {event.id for event in take_over(conn, [ROOM])}
+        open_session(conn, samples.opening("s", ROOM))
+        forget(conn, [ROOM])
+        return entered
+
+    async def told(name: str) -> tuple[str, bool]:
+        event = StockEvent(id=name, room=ROOM, occurred_ms=1, payload=StockReading(name, "erp", 5))
+        return name, ROOM in await store.write(partial(keep, events=[event]))
+
+    keeping = [asyncio.create_task(told(f"sku-{n}")) for n in range(6)]
+    opening = asyncio.create_task(store.write(opened))
+    keeping += [asyncio.create_task(told(f"sku-{n}")) for n in range(6, 12)]
+    belong = {name for name, taken in await asyncio.gather(*keeping) if taken}
+    assert sorted([*belong, *await opening]) == sorted(f"sku-{n}" for n in range(12))
+    assert await store.read(partial(levels, rooms=[ROOM])) == []
