@@ -104,14 +104,16 @@ class Player:
         self._room, self._speed, self._stopping = room, speed, stopping
 
     async def begin(self) -> Progress:
-        """Open a session, or find the one that a killed replay left behind. Raises RemoteRefused."""
+        """Open a session, or find the one that a killed replay left behind. Raises RemoteRefused, CannotNote."""
         left = self._notes.read()
-        if left is not None and await self._remote.is_open(left.session):
+        if left is not None and left.session and await self._remote.is_open(left.session):
             left.resumed += 1
             return left
-        key = secrets.token_hex(8)
-        session = await self._remote.open(self._room, f"{key}-open")
-        progress = Progress(session=session, key=key, started_ms=self._clock.now())
+        key = secrets.token_hex(8) if left is None or left.session else left.key
+        progress = Progress(session="", key=key, started_ms=0)
+        self._notes.write(progress)  # before there is a session: where nothing can be noted, none is opened
+        progress.session = await self._remote.open(self._room, f"{key}-open")
+        progress.started_ms = self._clock.now()
         self._notes.write(progress)
         return progress
 

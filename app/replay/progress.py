@@ -1,5 +1,6 @@
 """How far a replay has come, in a small file beside the player: one that was killed goes on where it stood."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -7,17 +8,24 @@ import msgspec
 from msgspec import Struct
 
 from app.domain.identity import content_hash
+from app.errors import ControlRoomError
 from app.replay.recording import Reel
 
 FOLDER: Final = "replays"
 
 
+class CannotNote(ControlRoomError):
+    """The folder of the notes cannot be written."""
+
+    kind, code = "broken", "cannot_note"
+
+
 class Progress(Struct, kw_only=True):
     """Everything a player must know to go on.
 
-    `place`: of the first record that has no answer yet; those before `until` may have arrived, and are sent again as
-    they were, so that their ids make them duplicates. `paused_ms`: how long it stood still, in all. `resumed`: how
-    often it went on.
+    `session` empty: it was about to be opened, under `key`. `place`: of the first record that has no answer yet; those
+    before `until` may have arrived, and are sent again as they were, so that their ids make them duplicates.
+    `paused_ms`: how long it stood still, in all. `resumed`: how often it went on.
     """
 
     session: str
@@ -55,12 +63,16 @@ class Notes:
             return None
 
     def write(self, progress: Progress) -> None:
-        """Note it, whole or not at all."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        """Note it, whole or not at all. Raises CannotNote."""
         new = self.path.with_suffix(".new")
-        new.write_bytes(msgspec.json.encode(progress))
-        new.replace(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(msgspec.json.encode(progress))
+            new.replace(self.path)
+        except OSError as fault:
+            raise CannotNote(f"{new}: {fault.strerror}") from None
 
     def drop(self) -> None:
-        """Forget it: the replay is over."""
-        self.path.unlink(missing_ok=True)
+        """Forget it: the replay is over. What stays where nothing can be removed names a session that has ended."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)

@@ -85,13 +85,12 @@ def _publisher(t: float, xml: str, number: int) -> _Seen | None:
     if "<!" in xml:
         raise NotThisRecording(f"line {number}: a page with declarations", line=number)
     try:
-        root = ElementTree.fromstring(xml)  # noqa: S314  declarations were refused above
-    except ElementTree.ParseError as broken:
+        for stream in ElementTree.fromstring(xml).iter("stream"):  # noqa: S314  declarations were refused above
+            client = next((each for each in stream.iter("client") if each.find("publishing") is not None), None)
+            if client is not None:
+                return _Seen(t, int(stream.findtext("bytes_in", "0")), int(client.findtext("dropped", "0")))
+    except (ElementTree.ParseError, ValueError) as broken:
         raise NotThisRecording(f"line {number}: {broken}", line=number) from None
-    for stream in root.iter("stream"):
-        client = next((each for each in stream.iter("client") if each.find("publishing") is not None), None)
-        if client is not None:
-            return _Seen(t, int(stream.findtext("bytes_in", "0")), int(client.findtext("dropped", "0")))
     return None
 
 

@@ -7,20 +7,25 @@ reconnect, so `outputReconnecting` decides.
 """
 
 from collections.abc import Iterator
-from typing import Any, Final, Literal
+from typing import Final, Literal, TypeVar
 
-from msgspec import Struct, field
+import msgspec
+from msgspec import Raw, Struct, field
 
 from app.domain.events import StreamEvent, StreamHealth
-from app.sources.record import Record, json_lines, milliseconds
+from app.sources.record import NotThisRecording, Record, json_lines, milliseconds
 
 LINE: Final = "obs"
 _STATES: Final = {"OBS_WEBSOCKET_OUTPUT_RECONNECTING": True, "OBS_WEBSOCKET_OUTPUT_RECONNECTED": False}
 
 
+T = TypeVar("T")
+_NOTHING: Final = Raw(b"null")
+
+
 class _Message(Struct):
     op: int = -1
-    d: dict[str, Any] = field(default_factory=dict)
+    d: Raw = _NOTHING
 
 
 class _Frame(Struct):
@@ -29,13 +34,35 @@ class _Frame(Struct):
     msg: _Message
 
 
+class _Event(Struct, rename="camel"):
+    event_type: str = ""
+    event_data: Raw = _NOTHING
+
+
+class _State(Struct, rename="camel"):
+    output_state: str = ""
+
+
+class _Answer(Struct, rename="camel"):
+    request_type: str = ""
+    response_data: Raw = _NOTHING
+
+
+class _Stats(Struct, rename="camel"):
+    active_fps: float | None = None
+
+
+class _Active(Struct, rename="camel"):
+    output_active: bool = False
+
+
 class _Status(Struct):
     """The counters of one answer."""
 
-    bytes: int
-    duration_ms: int
-    skipped: int
-    reconnecting: bool
+    bytes: int = field(name="outputBytes")
+    duration_ms: int = field(name="outputDuration")
+    skipped: int = field(name="outputSkippedFrames")
+    reconnecting: bool = field(name="outputReconnecting")
 
 
 class _Reader:
@@ -49,25 +76,22 @@ class _Reader:
     def record(self, number: int, frame: _Frame) -> Record:
         at, place, message = milliseconds(frame.t), str(number), frame.msg
         if frame.dir == "in" and message.op == 7:
-            return self._answer(at, place, message.d)
-        if frame.dir == "in" and message.op == 5 and message.d.get("eventType") == "StreamStateChanged":
-            state = (message.d.get("eventData") or {}).get("outputState", "")
-            if state in _STATES:
-                return self._stream(at, place, StreamHealth(self._line, reconnecting=_STATES[state]))
+            return self._answer(at, place, _read(message.d, _Answer))
+        if frame.dir == "in" and message.op == 5:
+            event = _read(message.d, _Event)
+            if event.event_type == "StreamStateChanged":
+                state = _read(event.event_data, _State).output_state
+                if state in _STATES:
+                    return self._stream(at, place, StreamHealth(self._line, reconnecting=_STATES[state]))
         return Record(at, place, "other", why="no_reading")
 
-    def _answer(self, at: int, place: str, answer: dict[str, Any]) -> Record:
-        data = answer.get("responseData") or {}
-        match answer.get("requestType"):
+    def _answer(self, at: int, place: str, answer: _Answer) -> Record:
+        match answer.request_type:
             case "GetStats":
-                self._fps = round(data["activeFps"], 1) if "activeFps" in data else self._fps
-            case "GetStreamStatus" if data.get("outputActive"):
-                status = _Status(
-                    data["outputBytes"],
-                    data["outputDuration"],
-                    data["outputSkippedFrames"],
-                    data["outputReconnecting"],
-                )
+                fps = _read(answer.response_data, _Stats).active_fps
+                self._fps = self._fps if fps is None else round(fps, 1)
+            case "GetStreamStatus" if _read(answer.response_data, _Active).output_active:
+                status = _read(answer.response_data, _Status)
                 before, self._before = self._before, status
                 return self._stream(at, place, self._health(before, status))
             case "GetStreamStatus":
@@ -99,8 +123,16 @@ def _kbps(sent_bytes: int, span_ms: int) -> float | None:
     return round(sent_bytes * 8 / span_ms, 1) if span_ms else 0.0
 
 
+def _read(part: Raw, kind: type[T]) -> T:
+    """Return a part of a frame; of one that is null everything is left out. Raises DecodeError, UnicodeDecodeError."""
+    return msgspec.json.decode(b"{}" if bytes(part) == b"null" else part, type=kind)
+
+
 def read(body: bytes, line: str = LINE) -> Iterator[Record]:
     """Yield the frames in the order of the file. Raises NotThisRecording."""
     reader = _Reader(line)
     for number, frame in json_lines(body, _Frame):
-        yield reader.record(number, frame)
+        try:
+            yield reader.record(number, frame)
+        except (msgspec.DecodeError, UnicodeDecodeError) as broken:
+            raise NotThisRecording(f"line {number}: {broken}", line=number) from None

@@ -58,5 +58,7 @@ def _varint(body: bytes, place: int) -> tuple[int, int]:
         byte, place = body[place], place + 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
+            if value >> VARINT_BITS:
+                raise NotProtobuf(f"a number of more than {VARINT_BITS} bits")
             return value, place
     raise NotProtobuf("a number without an end")

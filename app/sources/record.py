@@ -1,6 +1,7 @@
 """What every source turns a recording into: records in their order, each an event without times, or why it is none."""
 
 import gzip
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -37,8 +38,14 @@ class NotThisRecording(ControlRoomError):
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a file's content, unpacked when its name ends in .gz."""
-    return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    """Return a file's content, unpacked when its name ends in .gz. Raises NotThisRecording, and OSError."""
+    body = path.read_bytes()
+    if path.suffix != ".gz":
+        return body
+    try:
+        return gzip.decompress(body)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as broken:
+        raise NotThisRecording(f"{path.name}: {broken}", file=path.name) from None
 
 
 def json_lines(body: bytes, kind: type[T]) -> Iterator[tuple[int, T]]:

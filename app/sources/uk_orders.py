@@ -11,22 +11,24 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import groupby
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from app.domain.events import Order, OrderLine, OrderPaidEvent, OrderRefundedEvent
 from app.instants import MINUTE
 from app.sources.record import NotThisRecording, Record, json_lines
 
 CURRENCY: Final = "GBP"
+MOST: Final = 10**9
+"""No price and no quantity is as large; of what is, the product could not be rounded exactly."""
 _GOODS: Final = re.compile(r"\d{5}[A-Za-z]{0,2}|DCGS\w+|PADS")
 """Article numbers; everything else in the file is a service: POST, DOT, M, D, C2, S, BANK CHARGES, vouchers."""
 
 
 class _Line(Struct):
     sku: str
-    qty: int
+    qty: Annotated[int, Meta(ge=-MOST, le=MOST)]
     unit_price: str
     name: str | None = None
 
@@ -96,6 +98,7 @@ def _lines(lines: Iterable[_Line], dirt: Counter[str], sign: int) -> Iterator[Or
 
 def _pence(price: str) -> Decimal:
     try:
-        return Decimal(price) * 100
+        read = Decimal(price)
     except InvalidOperation:
         return Decimal(0)
+    return read * 100 if read.is_finite() and read < MOST else Decimal(0)

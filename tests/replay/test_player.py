@@ -18,7 +18,7 @@ from app.domain.events import Event
 from app.instants import Instant
 from app.replay.plan import READERS, BadPlan, from_ms, length_ms, read_plan, single
 from app.replay.player import Player, Report
-from app.replay.progress import Notes
+from app.replay.progress import FOLDER, CannotNote, Notes
 from app.replay.recording import Tally, load
 from app.replay.remote import (
     Accepted,
@@ -341,6 +341,34 @@ def test_notes_that_cannot_be_read_are_none(tmp_path: Path) -> None:
     assert notes.read() is None
     notes.path.write_text('{"session": "s1", "ke')
     assert notes.read() is None
+
+
+async def test_where_nothing_can_be_noted_no_session_is_opened(tmp_path: Path) -> None:
+    recorder, path = Recorder(ManualClock(START)), plan_of(PLAN, tmp_path)
+    (tmp_path / FOLDER).write_text("a file where the folder should be")
+    with pytest.raises(CannotNote):
+        await play(path, recorder)
+    assert recorder.calls == []
+
+
+async def test_one_that_died_while_it_opened_its_session_opens_the_same(tmp_path: Path) -> None:
+    class Dying(Recorder):
+        keys: list[str]
+
+        async def open(self, room: str, key: str) -> str:
+            self.keys = [*getattr(self, "keys", []), key]
+            if len(self.keys) == 1:
+                raise RemoteBusy("no answer")
+            return await super().open(room, key)
+
+    recorder, path = Dying(ManualClock(START)), plan_of(PLAN, tmp_path)
+    with pytest.raises(RemoteBusy):
+        await play(path, recorder)
+    await play(path, recorder)
+    assert len(set(recorder.keys)) == 1
+    assert recorder.batches[0][1][0].occurred_ms >= START
+    await play(path, recorder)
+    assert len(set(recorder.keys)) == 2, "a later replay is another"
 
 
 # Over HTTP

@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -298,6 +298,45 @@ def test_empty_lines_are_passed_over_and_a_broken_one_is_named() -> None:
     assert refusal.value.context == {"line": 2}
 
 
+@pytest.mark.parametrize("damage", [lambda body: body[:-9], lambda body: body[:20], lambda body: b"x" + body])
+def test_a_packed_file_that_was_cut_or_is_none_is_refused(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    packed = tmp_path / "chat.json.gz"
+    packed.write_bytes(damage(gzip.compress(b'{"comments": []}' * 100)))
+    with pytest.raises(NotThisRecording):
+        read_bytes(packed)
+
+
+def reply(request: str, data: Any) -> Any:
+    return {"t": 1, "dir": "in", "msg": {"op": 7, "d": {"requestType": request, "responseData": data}}}
+
+
+@pytest.mark.parametrize(
+    ("read", "record"),
+    [
+        (obs.read, reply("GetStreamStatus", {"outputActive": True})),
+        (obs.read, reply("GetStreamStatus", [])),
+        (obs.read, reply("GetStats", {"activeFps": "30"})),
+        (obs.read, {"t": 1, "dir": "in", "msg": {"op": 5, "d": {"eventType": "StreamStateChanged", "eventData": 1}}}),
+        (nginx_rtmp.read_stat, {"t": 1, "xml": page(1).replace("<bytes_in>1", "<bytes_in>")}),
+        (uk_orders.read, invoice("1", ("85123A", 2**40, "1.00"))),
+    ],
+)
+def test_a_damaged_record_is_refused_with_its_line(read: Callable[[bytes], Iterable[Record]], record: Any) -> None:
+    with pytest.raises(NotThisRecording, match="line 1"):
+        list(read(lines(record)))
+
+
+def test_a_byte_that_is_no_text_is_refused_with_its_line() -> None:
+    with pytest.raises(NotThisRecording, match="line 1"):
+        list(obs.read(lines(reply("GetStatus", {})).replace(b"GetStatus", b"Get\xff")))
+
+
+def test_what_is_no_number_is_no_price() -> None:
+    orders = [invoice("1", ("85123A", 1, price)) for price in ("NaN", "Infinity", "1e99")]
+    records = list(uk_orders.read(lines(*orders)))
+    assert [dict(record.dirt) for record in records] == [{"price": 1}] * 3
+
+
 def test_every_sample_is_named_with_its_licence() -> None:
     text = (SAMPLES / "LICENSES.md").read_text()
     assert "Copyright (c) 2021 Charlie Collard" in text
@@ -423,6 +462,7 @@ def test_a_webcast_message_that_comes_again_is_left_out_and_the_order_is_that_of
         b"\xff" * 11,
         b"\x0a\x05ab",  # a text that ends behind the message
         b"\x09ab",  # a fixed number likewise
+        b"\x08" + b"\xff" * 9 + b"\x7f",  # a number of 70 bits
         b"\x0b",  # the beginning of a group
     ],
 )
