@@ -10,7 +10,7 @@ from typing import Any, get_args
 import anyio
 import msgspec
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from app.domain.board import DeviceRow, HealthRow, Message
 from app.domain.deliveries import DeliveryState, Standing
@@ -205,11 +205,20 @@ def test_a_group_that_nothing_is_sent_to_says_why_above_its_messages(stage: Stag
 
 def test_a_correction_goes_to_the_host_as_urgent_and_its_receipt_comes_to_the_row(stage: Stage, console: Page) -> None:
     row = alert_row(console, "a-warm")
+    held: list[Route] = []
+    console.route("**/prompts", lambda one: held.append(one) if one.request.method == "POST" else one.fallback())
     row.locator(".alert-fix", has_text="发更正").click()
+    stage.change(alerts=stage.alert("a-warm", title={"zh-CN": "主播说「御寒」"}))
+    expect(row.locator(".alert-text")).to_have_text("主播说「御寒」")  # drawn anew while the answer is on its way
+    expect(row.locator(".alert-fix")).to_be_disabled()
+    console.locator("#strip-fix").click()
+    assert len(held) == 1
+    held[0].continue_()
     expect(row.locator(".alert-fix")).to_have_text("更正已发")
     body = last_command(stage, console)["body"]
     assert (body["level"], body["alert"]) == ("urgent", "a-warm")
     assert body["text"]["zh-CN"] == "更正：酒不能御寒，请理性饮酒"
+    assert len(stage.commands) == 1
     expect(console.locator("#mirror")).to_have_attribute("data-urgent", "")
     expect(console.locator("#mirror-cue")).to_have_text("更正：酒不能御寒，请理性饮酒")
     expect(row.locator(".alert-note")).to_contain_text("送达 0.2s")
@@ -222,6 +231,16 @@ def test_a_refusal_is_said_in_words_and_nothing_is_pretended(stage: Stage, conso
     expect(console.locator("#toasts")).to_contain_text("刚刚有人改过")
     expect(row).to_have_attribute("data-state", "new")
     expect(row.locator(".alert-ack")).to_be_enabled()
+    stage.house.refuse = {"code": "prompt_too_long", "detail": "too long", "most": 60}
+    console.locator("#quick button").first.click()
+    expect(console.locator("#toasts")).to_contain_text("提词最多 60 个字")
+
+
+AN_IME_COMMITS = """(field, text) => {
+  field.value = text
+  field.dispatchEvent(new InputEvent('input', { isComposing: true }))
+  field.dispatchEvent(new CompositionEvent('compositionend'))
+}"""
 
 
 def test_free_text_is_bounded_counted_and_sent(stage: Stage, console: Page) -> None:
@@ -229,6 +248,8 @@ def test_free_text_is_bounded_counted_and_sent(stage: Stage, console: Page) -> N
     field.press_sequentially("讲" * 62, delay=0)
     expect(field).to_have_value("讲" * 60)
     expect(console.locator("#prompt-n")).to_have_text("60/60")
+    field.evaluate(AN_IME_COMMITS, "讲" * 62)
+    expect(field).to_have_value("讲" * 60)
     field.fill("报一下产地")
     console.locator("#prompt-urgent").click()
     field.press("Control+Enter")
@@ -325,6 +346,18 @@ def test_a_cut_shows_at_once_stops_the_buttons_and_heals_by_itself(stage: Stage,
     expect(console.locator("#toasts")).to_contain_text("已连上")
     expect(console.locator("#messages .comment").first).to_contain_text("断线时来的")
     expect(alert_row(console, "a-warm").locator(".alert-ack")).to_be_enabled()
+    expect(console.locator("#cue-end")).to_have_attribute("title", "按住 0.6 秒")
+
+
+def test_a_page_the_server_will_not_have_says_so_and_does_not_promise_another_try(stage: Stage, console: Page) -> None:
+    stage.do(stage.house.console.cut, 4404)
+    expect(console.locator("#link-note")).to_contain_text("这个直播间已不存在，或你没有权限看它")
+    expect(console.locator("#link-note")).not_to_contain_text("重试；")
+    console.evaluate("dispatchEvent(new Event('online'))")
+    expect(console.locator("#link")).to_have_attribute("data-state", "offline")
+    console.locator("#link-retry").click()
+    expect(console.locator("#link")).to_have_attribute("data-state", "live")
+    expect(console.locator("#link-note")).to_be_hidden()
 
 
 def test_a_source_that_fell_silent_is_said_under_the_alerts(stage: Stage, console: Page) -> None:
@@ -392,6 +425,8 @@ def test_a_host_who_needs_something_is_loud_until_answered(stage: Stage, console
     again = msgspec.structs.replace(word, word="out_of_stock")
     stage.change(prompts=Changed({"p-2": msgspec.structs.replace(prompt, receipts=(again,))}))
     expect(console.locator("#call")).to_contain_text("缺货 · 平板 A")
+    stage.change(prompts=Changed({"p-2": msgspec.structs.replace(prompt, receipts=(word,))}))
+    expect(console.locator("#call")).to_contain_text("需要帮助 · 平板 A")  # again: what was answered was the one before
     console.locator("#quick button").first.click()
     expect(console.locator("#call")).to_be_hidden()
 

@@ -145,13 +145,20 @@ export class AlertsPart {
     if (this.#busy.has(alert.id) || !shell.acts) return
     this.#busy.add(alert.id)
     if (what === 'ack') this.#ackedHere.add(alert.id) // the board may drop it before the answer is here
-    await shell.command(button, this.#room.api(`/alerts/${encodeURIComponent(alert.id)}/${what}`), { expects: alert.version }, () => {
+    const answer = await shell.command(button, this.#room.api(`/alerts/${encodeURIComponent(alert.id)}/${what}`), { expects: alert.version }, () => {
       const undo = { text: t('common.undo'), act: () => { const now = this.#find(alert.id); if (now) this.#acknowledge(now, null, 'unack') } }
       shell.say(t(what === 'ack' ? 'console.acked' : 'console.unacked'), what === 'ack' ? undo : null)
     })
     this.#busy.delete(alert.id)
+    if (!answer.ok) this.#notHere(alert.id)
     if (this.#rest !== null) this.#loadRest()
     this.#room.redraw(['alerts'])
+  }
+
+  /** @param {string} id  whose acknowledgement from here was refused: if it has left the board, somebody else's did it */
+  #notHere (id) {
+    const past = this.#past.get(id)
+    if (this.#ackedHere.delete(id) && past?.acked_by === this.#room.boot.me.name) this.#past = new Map(this.#past).set(id, { ...past, acked_by: '' })
   }
 
   /** @param {string} id @returns {Alert | undefined} */

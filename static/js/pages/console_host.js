@@ -7,12 +7,12 @@
  * @import { Room } from './console_room.js'
  */
 
-import { proposal } from '../desk/alerts.js'
+import { promptFor, proposal } from '../desk/alerts.js'
 import { callsOf, chosen, isUnanswered, newest, openCalls, tablets, unread } from '../desk/receipts.js'
 import { cue } from '../desk/rundown.js'
 import { cards } from '../feed/cards.js'
 import { duration } from '../format.js'
-import { authored, t } from '../words.js'
+import { authored, language, t } from '../words.js'
 import { attr, find, put, show } from '../views/dom.js'
 import { fillCalls, fillDevice, fillDevices, fillMirror, fillPromptSent, fillQuick, fillReceipts, fillReceiptsOf, fillUnread } from '../views/host.js'
 import { drawTab } from './console_panels.js'
@@ -25,6 +25,7 @@ export class HostPart {
   /** @type {DeviceRow | null} */ #device = null
   /** @type {Map<string, number>} */ #heard = new Map()
   #listening = false
+  /** Alerts whose draft is on its way: until the board has it, it is not sent again. @type {Set<string>} */ #drafts = new Set()
   /** @type {Set<string>} */ #answered = new Set(JSON.parse(sessionStorage.getItem(ANSWERED) ?? '[]'))
   #urgent = false
   /** @type {number | null} */ #pairExpires = null
@@ -35,7 +36,7 @@ export class HostPart {
   /** @param {Room} room */
   constructor (room) {
     this.#room = room
-    room.onSession.push(() => { this.#heard.clear(); this.#listening = false })
+    room.onSession.push(() => { this.#heard.clear(); this.#drafts.clear(); this.#listening = false })
     room.draws(['devices'], () => this.#drawPaired())
     room.draws(['prompts', 'devices', 'rundown', 'chosen'], (now) => this.#draw(now))
     room.draws(['quick'], () => fillQuick(find(document, '#quick'), [...room.topic('quick')]))
@@ -70,6 +71,7 @@ export class HostPart {
 
   #heed () {
     const prompts = this.#prompts
+    for (const prompt of prompts) if (prompt.alert) this.#drafts.delete(prompt.alert)
     this.#hear(prompts)
     this.#room.shell.heedCalls(this.#waitingCalls(prompts).map((call) => call.key))
   }
@@ -101,19 +103,27 @@ export class HostPart {
     return openCalls(prompts, this.#heard).filter((call) => !this.#answered.has(`${this.#room.session} ${call.key}`))
   }
 
-  /** A call that comes while the page looks on is of this moment, however old its receipt. @param {readonly Prompt[]} prompts */
+  /** A call that comes while the page looks on is of this moment, however old its receipt; one that comes again is a new one. @param {readonly Prompt[]} prompts */
   #hear (prompts) {
-    if (this.#room.session === '' || this.#room.preparing) return
-    for (const call of callsOf(prompts)) {
+    const { session } = this.#room
+    if (session === '' || this.#room.preparing) return
+    const calls = callsOf(prompts)
+    const keys = new Set(calls.map((call) => call.key))
+    for (const key of this.#heard.keys()) if (!keys.has(key)) this.#heard.delete(key)
+    for (const key of this.#answered) if (key.startsWith(`${session} `) && !keys.has(key.slice(session.length + 1))) this.#answered.delete(key)
+    for (const call of calls) {
       if (!this.#heard.has(call.key)) this.#heard.set(call.key, this.#listening ? Math.max(call.at, this.#room.feed.clock.now_ms) : call.at)
     }
     this.#listening = true
   }
 
   /** @param {Alert} alert @param {HTMLButtonElement | null} button  its draft goes to the host */
-  sendDraft (alert, button) {
+  async sendDraft (alert, button) {
+    if (this.#drafts.has(alert.id) || promptFor(this.#prompts, alert.id)) return
+    this.#drafts.add(alert.id)
     const correction = proposal(alert) === 'correct'
-    this.#send({ text: alert.host ?? {}, level: correction ? 'urgent' : 'normal', alert: alert.id }, button)
+    const sent = await this.#send({ text: alert.host ?? {}, level: correction ? 'urgent' : 'normal', alert: alert.id }, button)
+    if (!sent) this.#drafts.delete(alert.id)
   }
 
   /** @param {{ text: Words, level: string, alert?: string, quick?: string }} prompt @param {HTMLButtonElement | null} button */
@@ -137,17 +147,19 @@ export class HostPart {
     const urgent = /** @type {HTMLButtonElement} */ (find(document, '#prompt-urgent'))
     const button = /** @type {HTMLButtonElement} */ (find(document, '#prompt-send'))
     const length = () => [...text.value].length
-    const setUrgent = (/** @type {boolean} */ on) => { this.#urgent = on; attr(urgent, 'aria-pressed', String(on)) }
-    text.addEventListener('input', (event) => {
-      if (!(event instanceof InputEvent && event.isComposing) && length() > PROMPT_LENGTH) text.value = [...text.value].slice(0, PROMPT_LENGTH).join('')
+    const trim = () => {
+      if (length() > PROMPT_LENGTH) text.value = [...text.value].slice(0, PROMPT_LENGTH).join('')
       put(find(document, '#prompt-n'), length() > 0 ? t('console.prompt.left', { n: length() }) : '')
-    })
+    }
+    const setUrgent = (/** @type {boolean} */ on) => { this.#urgent = on; attr(urgent, 'aria-pressed', String(on)) }
+    text.addEventListener('input', (event) => { if (!(event instanceof InputEvent && event.isComposing)) trim() })
+    text.addEventListener('compositionend', trim) // not every browser says `input` once more
     urgent.addEventListener('click', () => setUrgent(!this.#urgent))
     find(document, '#compose').addEventListener('submit', async (/** @type {Event} */ event) => {
       event.preventDefault()
       const words = text.value.trim()
       if (words === '') { shell.say(t('console.prompt.empty')); text.focus(); return }
-      if (await this.#send({ text: { 'zh-CN': words }, level: this.#urgent ? 'urgent' : 'normal' }, button) && text.value.trim() === words) {
+      if (await this.#send({ text: { [language()]: words }, level: this.#urgent ? 'urgent' : 'normal' }, button) && text.value.trim() === words) {
         text.value = ''
         put(find(document, '#prompt-n'), '')
         setUrgent(false)

@@ -11,7 +11,7 @@
 import { ageOf, isListed, rank } from '../desk/alerts.js'
 import { sessionNow, wallNow } from '../feed/clock.js'
 import { post } from '../feed/commands.js'
-import { CLOSE_SIGNED_OUT, canSend, linkState } from '../feed/resume.js'
+import { CLOSE_NOT_FOUND, CLOSE_SIGNED_OUT, canSend, linkState } from '../feed/resume.js'
 import { age, clock, duration, zoneName } from '../format.js'
 import { authored, t, tOr } from '../words.js'
 import { attr, copy, find, forgetTokens, put, putAuthored, show } from '../views/dom.js'
@@ -35,6 +35,8 @@ export class Shell {
   #boot
   #zone
   #spokenAt = 0
+  /** Why the server will not have this page, in words; nothing will come by waiting. */
+  #refusal = ''
   /** @type {ReadonlyMap<string, number>} */ #alerts = new Map()
   /** @type {ReadonlyMap<string, number>} */ #calls = new Map()
   #spoken = ''
@@ -70,7 +72,7 @@ export class Shell {
     find(document, '#sound').addEventListener('click', () => this.#sound.test())
     find(document, '#link').addEventListener('click', () => this.#showLinkDialog())
     find(document, '#link-retry').addEventListener('click', () => this.feed?.open())
-    addEventListener('online', () => { if (this.feed && !this.feed.link.open) this.feed.open() }) // no need to wait for the next try
+    addEventListener('online', () => { if (this.feed && !this.feed.link.open && !this.#refusal) this.feed.open() }) // no need to wait for the next try
     find(document, '#link-copy').addEventListener('click', () => this.#copyFacts())
     find(document, '#strip-ack').addEventListener('click', () => this.onAck())
     find(document, '#strip-fix').addEventListener('click', () => this.onFix())
@@ -219,7 +221,8 @@ export class Shell {
     const { feed } = this
     if (!feed) return
     const { link } = feed
-    const state = linkState(link, local)
+    if (link.open) this.#refusal = ''
+    const state = this.#refusal ? 'offline' : linkState(link, local)
     const chip = find(document, '#link')
     attr(chip, 'data-state', state)
     attr(this.#root, 'data-link', state)
@@ -227,11 +230,17 @@ export class Shell {
     put(find(document, '#link-text'), t(`shell.link.${state}`, { age: state === 'offline' ? duration(local - (link.lostAt ?? local)) : since, n: link.attempt }))
     const cut = state === 'reconnecting' || state === 'offline'
     show(find(document, '#link-note'), cut)
-    const left = link.retryAt === null ? 0 : Math.ceil((link.retryAt - local) / 1000)
-    const retry = left > 0 ? t('shell.link.lost', { s: left }) : t('shell.link.trying')
-    const last = this.ownClock ? feed.clock.now_ms : feed.clock.wall_ms
-    if (cut) put(find(document, '#link-note-text'), last > 0 ? t('shell.link.bar', { at: clock(last, this.#zone), retry }) : retry)
+    if (cut) this.#showCut(link.retryAt === null ? 0 : Math.ceil((link.retryAt - local) / 1000))
     this.#allowCommands(canSend(state))
+  }
+
+  /** @param {number} left  seconds to the next try: for the eye, as a figure that moves each second would be read out each second */
+  #showCut (left) {
+    const { clock: known } = /** @type {Feed} */ (this.feed)
+    const last = this.ownClock ? known.now_ms : known.wall_ms
+    const worded = (/** @type {string} */ what) => (last > 0 ? t('shell.link.bar', { at: clock(last, this.#zone), retry: what }) : what)
+    put(find(document, '#link-note-said'), worded(this.#refusal || t('shell.link.why')))
+    put(find(document, '#link-note-text'), worded(this.#refusal || (left > 0 ? t('shell.link.lost', { s: left }) : t('shell.link.trying'))))
   }
 
   /** @param {boolean} on  buttons that need the server say why they cannot be pressed */
@@ -244,15 +253,22 @@ export class Shell {
   /** @param {HTMLButtonElement} button  a new row's: as able as the others */
   guard (button) {
     const cut = this.#root.dataset.cut !== undefined
-    button.disabled = cut || button.dataset.off !== undefined
-    if (cut) button.title = t('shell.link.why')
-    else if (button.title === t('shell.link.why')) button.removeAttribute('title')
+    button.disabled = cut || button.dataset.off !== undefined || button.dataset.pending !== undefined
+    const why = t('shell.link.why')
+    if (cut && button.title !== why) {
+      button.dataset.title = button.title
+      button.title = why
+    } else if (!cut && button.dataset.title !== undefined) {
+      attr(button, 'title', button.dataset.title || null)
+      delete button.dataset.title
+    }
   }
 
   /** @param {number} code  the server will not have this page */
   refused (code) {
     if (code === CLOSE_SIGNED_OUT) { location.assign(`/login?next=${encodeURIComponent(location.pathname)}`); return }
-    this.say(t(code === 4404 ? 'shell.link.gone' : 'shell.link.refused'), null, true)
+    this.#refusal = t(code === CLOSE_NOT_FOUND ? 'shell.link.gone' : 'shell.link.refused')
+    this.showLink(Date.now())
   }
 
   /** @param {number} deltas */
@@ -301,8 +317,8 @@ export class Shell {
     attr(chip, 'aria-label', t(`shell.sound.${state}`, { at: clock(this.#sound.mutedUntil, this.#zone, false) }))
   }
 
-  /** @param {string} text @param {{ text: string, act: () => void } | null} [action] @param {boolean} [stays] */
-  say (text, action = null, stays = false) {
+  /** @param {string} text @param {{ text: string, act: () => void } | null} [action] */
+  say (text, action = null) {
     const toast = copy('toast-row')
     put(find(toast, '.toast-text'), text)
     const button = find(toast, 'button')
@@ -311,7 +327,7 @@ export class Shell {
     const leave = () => toast.remove()
     button.addEventListener('click', () => { leave(); action?.act() })
     find(document, '#toasts').append(toast)
-    if (!stays) setTimeout(leave, TOAST_MS)
+    setTimeout(leave, TOAST_MS)
   }
 
   /**
