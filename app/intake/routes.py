@@ -54,6 +54,8 @@ class Router:
         """Return where everything goes. `named`: the session that is to have all of it."""
         routes = Routes()
         for lane in lanes:
+            if not lane.events:
+                continue  # nothing of it is taken, so nobody need be asked where it belongs
             events, after = cut_at_restart(lane)
             for index, _ in after:
                 routes.fail(index, "session_ending")

@@ -121,7 +121,10 @@ async def test_the_very_bounds_are_taken(house: House) -> None:
 
 
 @pytest.mark.parametrize(("room", "code"), [("nowhere", "unknown_room"), ("tea-dy", "room_not_allowed")])
-async def test_a_room_that_is_not_the_tokens_is_refused(house: House, room: str, code: str) -> None:
+async def test_a_room_that_is_not_the_tokens_is_refused_and_sql_is_not_asked(
+    house: House, room: str, code: str
+) -> None:
+    await house.store.close()
     assert await only_refusal(house, house.record(room=room)) == (code, "room")
 
 
