@@ -182,6 +182,9 @@ test('whatever happens, an unread card that was shown is on the screen or has be
   // A host and a controller acting at random; small numbers, so that every order of things comes up.
   let seed = 7
   const random = (/** @type {number} */ n) => { seed = (seed * 1103515245 + 12345) & 0x7fffffff; return (seed >> 8) % n }
+  const mine = (/** @type {Prompt} */ one) => one.receipts?.find((receipt) => receipt.device === A)
+  const isUnread = (/** @type {Prompt} */ one) => mine(one)?.seen_ms == null && one.state !== 'withdrawn'
+  const come = { withdrawn: 0, turned: 0, behind: 0 }
   for (let run = 0; run < 300; run++) {
     /** @type {Prompt[]} */
     let board = []
@@ -192,21 +195,30 @@ test('whatever happens, an unread card that was shown is on the screen or has be
         if (card) board = withAnswers(board, A, [{ prompt: card.prompt.id, stage: 'shown', at_ms: time }])
       }
       const before = cards(board, A, time)
-      const what = random(5)
+      const what = random(6)
+      const open = board.filter(isUnread)
+      const taken = what === 4 && open.length > 0 ? open[random(open.length)].id : ''
       if (what === 0) board = [...board, prompt(board.length + 1, { level: random(3) ? 'normal' : 'urgent' })]
       if (what === 1 && before.answers) board = withAnswers(board, A, [{ prompt: before.answers.prompt.id, stage: 'seen', at_ms: time }])
       if (what === 2 && before.answers) board = withAnswers(board, A, [{ prompt: before.answers.prompt.id, stage: 'done', at_ms: time }])
       if (what === 3 && before.next) board = withAnswers(board, A, [{ prompt: before.next.prompt.id, stage: 'shown', at_ms: time }])
+      if (taken) board = board.map((one) => one.id === taken ? { ...one, state: 'withdrawn' } : one)
       const after = cards(board, A, time)
-      if (before.current && !before.current.read && what === 0) {
-        assert.equal(after.current?.prompt.id, before.current.prompt.id, 'an arrival replaced an unread card')
+      const onScreen = [after.urgent, after.current].filter((card) => card !== null).map((card) => card.prompt.id)
+      if (before.current && !before.current.read && (what === 0 || (taken && taken !== before.current.prompt.id))) {
+        assert.equal(after.current?.prompt.id, before.current.prompt.id, 'another card replaced an unread one')
       }
-      if (before.urgent && what !== 1 && what !== 2) {
+      if (before.urgent && what !== 1 && what !== 2 && taken !== before.urgent.prompt.id) {
         assert.equal(after.urgent?.prompt.id, before.urgent.prompt.id, 'the band changed without an answer')
       }
-      const unread = board.filter((one) => !one.receipts?.some((receipt) => receipt.device === A && receipt.seen_ms != null)).length
-      const onScreen = [after.urgent, after.current].filter((card) => card && !card.read).length
-      assert.equal(after.waiting + onScreen, unread, 'an unread card is neither on the screen nor counted')
+      if (taken) assert.ok(!onScreen.includes(taken), 'a card that was taken back unread is still there')
+      const shownUnread = board.filter((one) => isUnread(one) && mine(one)?.shown_ms != null)
+      const hidden = shownUnread.filter((one) => !onScreen.includes(one.id))
+      assert.deepEqual(hidden.map((one) => one.id), [], 'a card that was shown and not read has left the screen')
+      come.withdrawn += Number(taken !== '')
+      come.turned += Number(what === 3 && before.next !== null)
+      come.behind += Number(after.waiting > 0)
     }
   }
+  for (const [what, times] of Object.entries(come)) assert.ok(times > 50, `${what} came up ${times} times`)
 })

@@ -1,7 +1,7 @@
 """A small house for browser tests: the real pages and modules on a real server, with frames that the test makes.
 
 The board follows the rules of the wire (snapshot, numbered deltas, beats) and takes a tablet's receipts as the engine
-does: stages only rise, the first instant of a stage stands.
+does: stages only rise, the first instant of a stage stands, and a key is good for one body.
 """
 
 import asyncio
@@ -103,7 +103,7 @@ class Stage:
     posts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     url: str = ""
     _prompts: dict[str, Prompt] = field(default_factory=dict)
-    _keys: dict[str, int] = field(default_factory=dict)
+    _keys: dict[str, tuple[str, str, dict[str, Any]]] = field(default_factory=dict)
     _came: list[str] = field(default_factory=list)
     _seq: int = 0
     _sockets: set[WebSocket] = field(default_factory=set)
@@ -189,8 +189,10 @@ class Stage:
             return JSONResponse({"code": "unavailable", "detail": "down"}, 503)
         key = request.headers["idempotency-key"]
         self._came.append(key)
-        if key not in self._keys:
-            self._keys[key] = len(self.posts)
+        issued = (prompt, stage, body)
+        if self._keys.setdefault(key, issued) != issued:
+            return JSONResponse({"code": "key_reused", "detail": "this key was used for something else"}, 409)
+        if self._came.count(key) == 1:
             self.posts.append((f"{prompt} {stage}", body))
             self._take(prompt, stage, body)
             await self._tell(prompt)

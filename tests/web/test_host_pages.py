@@ -358,14 +358,20 @@ def test_a_tap_meant_for_one_card_never_answers_the_next(stage: Stage, tablet: P
     until(tablet, stage, "p1 shown", "p2 shown", "p2 seen")
 
 
-@pytest.mark.parametrize("word", ["help", "out_of_stock", "repeat"])
-def test_a_word_counts_as_seen_and_is_sent(stage: Stage, tablet: Page, word: str) -> None:
+def test_a_word_counts_as_seen_is_sent_and_can_be_called_again(stage: Stage, tablet: Page) -> None:
     stage.send(1, SCARCE)
     until(tablet, stage, "p1 shown")
-    tap(tablet, word)
-    until(tablet, stage, "p1 shown", f"p1 seen {word}")
-    expect(tablet.locator(f"[data-answer={word}]")).to_have_attribute("aria-pressed", "true")
-    expect(tablet.locator("#more")).to_contain_text("已回复")
+    sent = ["p1 shown"]
+    for word in ("help", "out_of_stock", "repeat", "help"):
+        tap(tablet, word)
+        sent.append(f"p1 seen {word}")
+        until(tablet, stage, *sent)
+        expect(tablet.locator(f"[data-answer={word}]")).to_have_attribute("aria-pressed", "true")
+    expect(tablet.locator("#more")).to_contain_text("已回复「需要帮助」")
+    tap(tablet, "help")
+    tap(tablet, "done")
+    until(tablet, stage, *sent, "p1 done")
+    assert len(stage.keys) == len(set(stage.keys)) == len(sent) + 1, "a tap on the word that stands is no other call"
 
 
 def test_a_withdrawn_card_goes_while_it_is_unread_only(stage: Stage, tablet: Page) -> None:

@@ -5,7 +5,7 @@
  * @import { Prompt } from '../../types/frames.js'
  * @import { Answer } from './cards.js'
  * @typedef {Answer & { session: string, sent: boolean }} Kept  `sent`: taken by the server, not yet seen on the board
- * @typedef {{ getItem: (key: string) => string | null, setItem: (key: string, value: string) => void }} Storage
+ * @typedef {Pick<globalThis.Storage, 'getItem' | 'setItem' | 'removeItem'>} Drawer
  * @typedef {(kept: Kept, key: string) => Promise<{ ok: boolean, code: string }>} Send
  */
 
@@ -26,7 +26,7 @@ export class Answers {
   #storage
   #send
 
-  /** @param {string} device @param {Storage} storage @param {Send} send */
+  /** @param {string} device @param {Drawer} storage @param {Send} send */
   constructor (device, storage, send) {
     this.#device = device
     this.#storage = storage
@@ -46,19 +46,25 @@ export class Answers {
   overdue (nowMs) { return this.#kept.some((kept) => !kept.sent && kept.stage !== 'shown' && nowMs - kept.at_ms > OVERDUE_MS) }
 
   /**
+   * Words may come back: 需要帮助, 重复一遍, 需要帮助 are three answers, and only the newest word is the one that stands.
+   *
    * @param {string} session
    * @param {Answer} answer
    * @returns {boolean}  false when the same answer is kept already
    */
   add (session, answer) {
-    const again = this.#kept.some((kept) => kept.session === session && kept.prompt === answer.prompt && kept.stage === answer.stage && (kept.word ?? '') === (answer.word ?? ''))
+    const given = this.#kept.filter((kept) => kept.session === session && kept.prompt === answer.prompt)
+    const again = answer.word
+      ? given.findLast((kept) => kept.word)?.word === answer.word
+      : given.some((kept) => kept.stage === answer.stage && !kept.word)
     if (again) return false
     this.#keep([...this.#kept, { ...answer, session, sent: false }].slice(-MOST))
     return true
   }
 
   /**
-   * Drop what the board shows by now. Of another session only what was sent is dropped: its board is gone.
+   * Drop what the server took and the board shows by now; of another session, whose board is gone, all that it took.
+   * What is not sent yet always goes: the board may show its word from an answer that another one has replaced since.
    *
    * @param {string} session
    * @param {Iterable<Prompt>} prompts
@@ -66,9 +72,12 @@ export class Answers {
   settle (session, prompts) {
     const open = new Set(unconfirmed(prompts, this.#device, this.of(session)))
     const on = new Set([...prompts].map((prompt) => prompt.id))
-    const kept = this.#kept.filter((one) => one.session === session ? open.has(one) && !(one.sent && !on.has(one.prompt)) : !one.sent)
+    const kept = this.#kept.filter((one) => !one.sent || (one.session === session && open.has(one) && on.has(one.prompt)))
     if (kept.length !== this.#kept.length) this.#keep(kept)
   }
+
+  /** Drop all of it: this device is not paired any more, and nobody would take its answers. */
+  forget () { this.#keep([]) }
 
   /** Send what waits, oldest first; stops at the first that cannot get through. @returns {Promise<void>} */
   flush () {
@@ -92,16 +101,23 @@ export class Answers {
   #keep (kept) {
     this.#kept = kept
     try {
-      this.#storage.setItem(this.#name, JSON.stringify(kept))
+      if (kept.length > 0) this.#storage.setItem(this.#name, JSON.stringify(kept))
+      else this.#storage.removeItem(this.#name)
     } catch {
       // A full or forbidden storage: the answers still go out while the page lives.
     }
   }
 }
 
-/** @param {Answer} answer @param {string} device @returns {string} the same answer sent twice is one command */
-export function keyOf (answer, device) {
-  return `r-${device}-${answer.prompt}-${answer.stage}${answer.word ? `-${answer.word}` : ''}`
+/**
+ * One tap, however often it is sent, is one command; the same word tapped later is another one.
+ *
+ * @param {Answer} answer
+ * @param {string} device
+ * @returns {string}
+ */
+export function keyOf ({ prompt, stage, word, at_ms: at }, device) {
+  return ['r', device, prompt, stage, word, at].filter(Boolean).join('-')
 }
 
 /** @param {string | null} text @returns {Kept[]} what was kept before the page was loaded; nothing when it is not ours */
