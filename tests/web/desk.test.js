@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 
 import { PAST_MS, ageOf, counts, departed, isListed, listed, loudest, markRank, pieces, promptFor, proposal, stateOf, subjects } from '../../static/js/desk/alerts.js'
-import { EMPTY, applyFrame } from '../../static/js/feed/board.js'
+import { EMPTY, applyFrame, topic } from '../../static/js/feed/board.js'
 import { freshness, shownAs } from '../../static/js/desk/freshness.js'
 import { History, thinned } from '../../static/js/desk/history.js'
 import { isBack, limitOf } from '../../static/js/desk/limits.js'
+import { liveOf } from '../../static/js/desk/live.js'
 import { RUNNING, hold, shown } from '../../static/js/desk/messages.js'
 import { newest, receiptsOf, tablets, unread } from '../../static/js/desk/receipts.js'
 import { byUrgency, heldOrder } from '../../static/js/desk/rooms.js'
@@ -267,6 +268,17 @@ test('a tile whose data stopped shows the last value and when; one without a sam
   readings.set(key, { .../** @type {Reading} */ (readings.get(key)), state: 'few', value: null })
   const few = tiles({ ...moment, board: { ...moment.board, topics: { ...moment.board.topics, readings } } })[1]
   assert.deepEqual([few.value, few.left], ['—', '样本不足：在线不到 100 人'])
+})
+
+test('what an alert measures is said to be so now only while its data is fresh and the link holds', () => {
+  const moment = recorded()
+  const measured = [{ kind: /** @type {const} */ ('reading'), at_ms: 0, name: 'x', value: 1 }]
+  const line = [...topic(moment.board, 'lines').keys()][0]
+  const about = [alert({ scope: 'sku', scope_id: 'SKU-2', evidence: measured }), alert({ scope: 'line', scope_id: line, evidence: measured }), alert({ metrics: ['viewers'], evidence: measured })]
+  const said = (/** @type {object} */ change) => about.map((one) => liveOf({ ...moment, ...change }, one)?.text ?? '')
+  assert.ok(said({}).every((text) => text !== ''))
+  assert.deepEqual(said({ nowMs: moment.nowMs + 60_000 }), ['', '', ''])
+  assert.deepEqual(said({ cutMs: 20_000 }), ['', '', ''])
 })
 
 test('the stock curve looks ahead to where it meets nought, the others end now', () => {

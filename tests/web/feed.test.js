@@ -211,6 +211,16 @@ test('a socket that is silent for six beats is given up', () => {
   assert.equal(around.sockets.length, 2)
 })
 
+test('an attempt that nobody answers is given up, and the next one made', () => {
+  const around = new Around()
+  const feed = new Feed('ws://x/ws', {}, around.surroundings)
+  feed.open()
+  around.pass(10_000)
+  assert.equal(feed.link.attempt, 1)
+  around.pass(500)
+  assert.equal(around.sockets.length, 2)
+})
+
 test('a page that was signed out does not try again', () => {
   const around = new Around()
   /** @type {number[]} */

@@ -183,6 +183,18 @@ def test_a_recovered_alert_stays_until_it_is_acknowledged(console: Page) -> None
     expect(row.locator("button:visible")).to_have_count(0)
 
 
+def test_the_focus_stays_where_it_is_when_a_row_above_goes_or_comes(stage: Stage, console: Page) -> None:
+    button = alert_row(console, "a-rate").locator(".alert-ack")
+    button.focus()
+    stage.change(alerts=Changed(gone=["a-warm"]))
+    expect(alert_row(console, "a-warm")).to_have_attribute("data-state", "past")  # at the end of the list now
+    expect(button).to_be_focused()
+    again = msgspec.structs.replace(stage.house.console.board["alerts"]["a-stock"], id="a-again")
+    stage.change(alerts=Changed({"a-again": again}, gone=["a-stock"]))
+    expect(alert_row(console, "a-again")).to_be_visible()
+    expect(button).to_be_focused()
+
+
 def test_a_sentence_of_the_past_stands_beside_what_is_now(stage: Stage, console: Page) -> None:
     row = alert_row(console, "a-stock")
     expect(row.locator(".alert-was")).to_have_text("触发时")

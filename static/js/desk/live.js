@@ -13,7 +13,7 @@ import { subjects } from './alerts.js'
 import { shownAs, worse } from './freshness.js'
 import { readingKey } from './history.js'
 import { isBack } from './limits.js'
-import { brief } from './tiles.js'
+import { brief, lineShown, stockShown } from './tiles.js'
 
 /** @param {Moment} moment @param {Alert} alert @returns {Live | null} nothing where the board has no fresh value of it */
 export function liveOf (moment, alert) {
@@ -23,18 +23,20 @@ export function liveOf (moment, alert) {
 }
 
 /** @param {Moment} moment @param {Alert} alert @returns {Live | null} */
-function stock ({ board }, alert) {
+function stock (moment, alert) {
+  const { board } = moment
   const row = topic(board, 'skus').get(alert.scope_id)
-  if (row?.sellable == null) return null
+  if (row?.sellable == null || stockShown(moment) === 'stale') return null
   const eta = row.sellable > 0 && row.eta_min != null && row.eta_min < 600 ? t('console.alert.minutes', { n: number(row.eta_min, row.eta_min < 100 ? 1 : 0) }) : ''
   const measure = (/** @type {string} */ name) => /** @type {{ [name: string]: any }} */ ({ stock_line: 0, ...row })[name]
   return { text: [t('metric.sellable_n', { n: number(row.sellable) }), eta].filter(Boolean).join(' · '), back: isBack(board, alert.rule, measure) }
 }
 
 /** @param {Moment} moment @param {Alert} alert @returns {Live | null} */
-function stream ({ board }, alert) {
+function stream (moment, alert) {
+  const { board } = moment
   const line = topic(board, 'lines').get(alert.scope_id)
-  if (!line || line.seen_ms == null) return null
+  if (!line || line.seen_ms == null || lineShown(moment, line) === 'stale') return null
   if (line.reconnecting) return { text: t('metric.reconnecting'), back: false }
   if (line.bitrate_kbps == null) return null
   return { text: `${number(line.bitrate_kbps)} kbps`, back: isBack(board, alert.rule, (name) => /** @type {{ [name: string]: any }} */ (line)[name]) }

@@ -163,12 +163,17 @@ function commentsTile (moment) {
   return marked(compared(tile, reading, target, short), standing(moment, measures('comments')))
 }
 
+/** @param {Moment} moment @returns {Shown} how far what is left of goods may be believed: as far as the orders that sell them */
+export function stockShown ({ board, nowMs, cutMs, head }) {
+  const orders = topic(board, 'readings').get('gmv@session')
+  return head?.state === 'ended' ? 'live' : worse(orders ? shownAs(orders, nowMs) : 'live', cutMs)
+}
+
 /** @param {Moment} moment @returns {TileModel} */
 function stockTile (moment) {
   const row = riskiest(topic(moment.board, 'skus').values())
   if (!row || row.sellable == null) return { ...empty('stock'), left: t(row ? 'metric.no_stock' : 'metric.no_sku') }
-  const orders = topic(moment.board, 'readings').get('gmv@session')
-  const shown = moment.head?.state === 'ended' ? 'live' : worse(orders ? shownAs(orders, moment.nowMs) : 'live', moment.cutMs)
+  const shown = stockShown(moment)
   const tile = {
     ...empty('stock'), label: t('metric.stock_of', { name: row.name }), series: `sellable@sku:${row.sku}`,
     ...stockFigure(row), shown: shown === 'few' || shown === 'unknown' ? /** @type {const} */ ('live') : shown,
@@ -209,6 +214,12 @@ export function worstLine (lines) {
   return [...lines].sort((a, b) => share(a) - share(b))[0] ?? null
 }
 
+/** @param {Moment} moment @param {LineRow} line @returns {Shown} */
+export function lineShown ({ board, nowMs, cutMs, head }, line) {
+  const every = topic(board, 'readings').get(`bitrate_kbps@line:${line.name}`)?.every_ms ?? 1_000
+  return head?.state === 'ended' ? 'live' : worse(freshness(line.seen_ms, every, nowMs), cutMs)
+}
+
 /** @param {Moment} moment @returns {TileModel} */
 function streamTile (moment) {
   const line = worstLine(topic(moment.board, 'lines').values())
@@ -216,7 +227,7 @@ function streamTile (moment) {
   const key = `bitrate_kbps@line:${line.name}`
   const reading = topic(moment.board, 'readings').get(key)
   const ended = moment.head?.state === 'ended'
-  const shown = ended ? 'live' : worse(freshness(line.seen_ms, reading?.every_ms ?? 1_000, moment.nowMs), moment.cutMs)
+  const shown = lineShown(moment, line)
   const tile = {
     ...empty('stream'), label: t('metric.stream_of', { name: authored(line.title).text || line.name }), series: key, shown,
     limit: limitOf(moment.board, 'bitrate_kbps', 'line', (metric) => (metric === 'target_kbps' ? line.target_kbps : null))?.value ?? null,

@@ -30,6 +30,7 @@ import { IDLE, delayMs, mayRetry } from './resume.js'
 
 export const PROTOCOL = 'cueroom.v1'
 const ASK_AGAIN_MS = 1_000
+const ATTEMPT_MS = 10_000 // a network that swallows everything would leave an attempt open for minutes
 const SILENCE_MS = 6_000 // six beats missed: the connection is dead, whatever the socket says
 
 /** @returns {Surroundings} */
@@ -74,13 +75,9 @@ export class Feed {
       this.#setLink({ ...this.link, open: true, frameAt: null, retryAt: null })
       this.#listen()
     }
+    this.#listen(ATTEMPT_MS)
     socket.onmessage = (event) => this.#take(/** @type {Frame} */ (JSON.parse(event.data)))
     socket.onclose = (event) => this.#lost(event.code)
-  }
-
-  close () {
-    if (this.#retry !== null) this.#around.cancel(this.#retry)
-    this.#drop()
   }
 
   #address () {
@@ -114,9 +111,10 @@ export class Feed {
     this.#retry = this.#around.later(() => this.open(), wait)
   }
 
-  #listen () {
+  /** @param {number} [most]  how long it may be silent from now on */
+  #listen (most = SILENCE_MS) {
     if (this.#silence !== null) this.#around.cancel(this.#silence)
-    this.#silence = this.#around.later(() => this.#lost(1006), SILENCE_MS)
+    this.#silence = this.#around.later(() => this.#lost(1006), most)
   }
 
   /** @param {Frame} frame */

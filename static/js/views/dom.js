@@ -46,7 +46,8 @@ export function copy (id) {
 const known = new WeakMap()
 
 /**
- * Make the children of `parent` show `items` in order: rows that stay are kept and moved, not made again.
+ * Make the children of `parent` show `items` in order: rows that stay are kept and moved, not made again. A row that is
+ * moved loses the focus: what goes, and a row that comes to stand further down, are taken out of the way of the others.
  *
  * @template T
  * @param {Element} parent
@@ -58,23 +59,27 @@ const known = new WeakMap()
 export function keyed (parent, templateId, items, keyOf, fill) {
   let rows = known.get(parent)
   if (!rows) known.set(parent, rows = new Map())
-  const left = new Set(rows.keys())
+  const staying = new Set(items.map(keyOf))
+  for (const [key, row] of rows) {
+    if (staying.has(key)) continue
+    row.remove()
+    rows.delete(key)
+  }
   let at = parent.firstElementChild
   for (const item of items) {
     const key = keyOf(item)
-    left.delete(key)
     let row = rows.get(key)
     if (!row) {
       rows.set(key, row = copy(templateId))
       row.dataset.key = key
     }
     fill(row, item)
-    if (row === at) at = at.nextElementSibling
+    if (at !== null && at.nextElementSibling === row) {
+      parent.append(at)
+      at = row
+    }
+    if (row === at) at = row.nextElementSibling
     else parent.insertBefore(row, at)
-  }
-  for (const key of left) {
-    rows.get(key)?.remove()
-    rows.delete(key)
   }
 }
 
