@@ -10,9 +10,10 @@ import secrets
 import sys
 import traceback
 from collections.abc import MutableMapping
+from contextlib import suppress
 from contextvars import ContextVar
 from itertools import count
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal, TextIO, cast
 
 import structlog
 
@@ -29,12 +30,27 @@ _numbers: Final = count(1)
 Line = MutableMapping[str, Any]
 
 
+class Lasting:
+    """A stream that loses a line where it cannot be written (a terminal that was closed, a full disk), and goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def configure(level: Level = "info", stream: TextIO | None = None) -> None:
     """Let every logger of the process write JSON lines. `level` is of our own lines; libraries tell warnings only.
 
     Below a warning they would tell headers, cookies and addresses of robots, which are secrets.
     """
-    out = stream if stream is not None else sys.stderr
+    out = Lasting(stream if stream is not None else sys.stderr)
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         _with_request,
@@ -46,10 +62,10 @@ def configure(level: Level = "info", stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=[*shared, as_json],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", out)),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(out)
+    handler = logging.StreamHandler(cast("TextIO", out))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],

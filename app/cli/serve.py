@@ -1,4 +1,4 @@
-"""`cueroom serve` and `cueroom demo`: the control room in one process, until it is told to stop."""
+"""`cueroom serve` and `cueroom demo`: a process of the control room, all of it or one role, until told to stop."""
 
 import argparse
 import asyncio
@@ -7,11 +7,10 @@ import importlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from types import FrameType
-from typing import Final, TextIO, cast
+from typing import Final, Literal, TextIO, cast
 
 import structlog
 import uvicorn
@@ -62,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Beside | None = None) -> int:
     """Run until SIGTERM or Ctrl-C. Exit 1 with one line when it cannot start."""
+    _ignore_hangup()
     configure(settings.log_level)
     changed = {name: value for name, value in (("host", args.host), ("port", args.port)) if value is not None}
     settings = settings.model_copy(update=changed)
@@ -75,6 +75,12 @@ def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Bes
     except ControlRoomError as refusal:
         sys.stderr.write(f"cueroom: {refusal.detail}\n")
         return 1
+
+
+def _ignore_hangup() -> None:
+    """A terminal that goes away does not end a broadcast's control room."""
+    with contextlib.suppress(ValueError, AttributeError):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _check_mode(settings: Settings, role: str) -> None:
@@ -246,19 +252,15 @@ async def _listen(
     if beside is not None:
         playing, ready = await beside(runtime)
         tasks.append(playing)
-        await asyncio.wait({playing, asyncio.create_task(ready.wait())}, timeout=READY_WITHIN_S, return_when=FIRST)
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait({playing, waiting}, timeout=READY_WITHIN_S, return_when=FIRST)
+        waiting.cancel()
     serving = asyncio.create_task(server.serve([listening]), name="server")
     tasks.append(serving)
     await _announce(settings, port, runtime, out)
     failed = asyncio.create_task(runtime.failed.wait(), name="failed")
     try:
-        done, _ = await asyncio.wait({*tasks, failed}, return_when=FIRST)
-        for task in done - {failed, serving}:
-            task.result()
-        if failed in done:
-            log.critical("stopping", reason="a part of the control room died; see the line before")
-            return 1
-        return 0
+        return await _over(tasks, failed)
     finally:
         runtime.draining = runtime.closing = True
         server.should_exit = True
@@ -266,6 +268,16 @@ async def _listen(
             if task is not serving:
                 task.cancel()
         await asyncio.gather(*tasks, failed, return_exceptions=True)
+
+
+async def _over(tasks: Sequence[asyncio.Task[None]], failed: asyncio.Task[Literal[True]]) -> int:
+    """Return the exit code once the first of them ends; raises what ended it, the server itself no less than others."""
+    done, _ = await asyncio.wait({*tasks, failed}, return_when=FIRST)
+    for task in done:
+        task.result()
+    if failed in done:
+        log.critical("stopping", reason="a part of the control room died; see the line before")
+    return int(failed in done)
 
 
 def _bound(settings: Settings) -> socket.socket:
@@ -310,15 +322,3 @@ def _lan_address() -> str:
             return str(probe.getsockname()[0])
         except OSError:
             return "127.0.0.1"
-
-
-def ignore_hangup() -> None:
-    """A terminal that goes away does not end a broadcast's control room."""
-    with contextlib.suppress(ValueError, AttributeError):
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-
-def data_of(args: argparse.Namespace, settings: Settings) -> Settings:
-    """The settings with the data folder of the command line, when it names one."""
-    folder = getattr(args, "data", None)
-    return settings if folder is None else settings.model_copy(update={"data": Path(folder)})

@@ -1,15 +1,21 @@
 """Promises: a fresh place says how to begin, mistakes on the command line exit 2, and --help lists what works."""
 
+import asyncio
 import importlib
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from app.cli import COMMANDS
-from app.cli.serve import _announce
+from app.cli.serve import _announce, _over
+from app.logs import Lasting
 from app.settings import Settings
 from app.store.migrate import current
 from tests.cli.place import ROOT, WINERY, Place
@@ -113,6 +119,32 @@ async def test_a_server_that_is_open_to_the_network_says_by_which_address() -> N
     assert here == "http://127.0.0.1:8070"
     assert runtime.address == network
     assert re.fullmatch(r"http://\d+\.\d+\.\d+\.\d+:8070", network)
+
+
+async def test_what_ends_the_server_itself_is_not_taken_for_a_good_end() -> None:
+    async def breaks() -> None:
+        raise OSError("cannot listen")
+
+    async def ends() -> None: ...
+
+    failed, never = asyncio.Event(), asyncio.create_task(asyncio.sleep(60))
+    with pytest.raises(OSError, match="cannot listen"):
+        await _over([asyncio.create_task(breaks()), never], asyncio.create_task(failed.wait()))
+    assert await _over([asyncio.create_task(ends()), never], waiting := asyncio.create_task(failed.wait())) == 0
+    failed.set()
+    assert await _over([never], waiting) == 1
+    never.cancel()
+
+
+def test_a_log_that_cannot_be_written_loses_its_lines_and_nothing_else() -> None:
+    full = Path("/dev/full").open("w", buffering=1)  # noqa: SIM115  closing it cannot write either
+    with pytest.raises(OSError, match="No space"):
+        full.write("a line\n")
+    lasting = Lasting(full)
+    lasting.write("a line\n")
+    lasting.flush()
+    with suppress(OSError):
+        full.close()
 
 
 def test_beside_other_processes_only_db_upgrade_changes_the_shape_of_the_database(

@@ -1,6 +1,7 @@
-"""Promises of a start: one owner of a data folder, one clear line for whoever is refused."""
+"""Promises of a start: one owner of a data folder, one clear line for whoever is refused, no terminal needed later."""
 
 import os
+import signal
 import socket
 from pathlib import Path
 
@@ -18,6 +19,7 @@ async def test_a_second_server_on_the_same_data_is_refused_and_names_the_first(t
             f"cueroom: the data folder is in use by process {first.process.pid}; stop it first\n"
         )
         assert second.said == ""
+        first.process.send_signal(signal.SIGHUP)  # as when the terminal it was started from goes away
         async with first.client() as client:
             assert (await client.get("/healthz")).status_code == 200
 
