@@ -78,6 +78,11 @@ class Meter:
         self.probing = self.probe_out = False
         self.stopped_until, self.why = NEVER, ""
 
+    def reopen(self) -> None:
+        """A person has seen that it works: no rest is kept any more either."""
+        self.heard()
+        self.rests_until = NEVER
+
     def unheard(self) -> None:
         """A message came to nothing, for another reason than too many."""
         self.probe_out = False

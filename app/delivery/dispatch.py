@@ -104,12 +104,12 @@ class Dispatch:
         self._posts: set[asyncio.Task[Reply]] = set()
         self.may_leave: Callable[[], bool] = lambda: True
         """Asked right before the first byte: False while another pump may have taken over."""
-        self._stood: dict[str, Standing] = {}
         self.forget()
 
     def forget(self) -> None:
         """Know nothing of what was sent: it may be long ago, and others have sent since. `begin` learns it anew."""
         self._budgets = Budgets()
+        self._stood: dict[str, Standing] = {}
         self._interrupted = False
         self._resigned: set[str] = set()
         self._plain: set[str] = set()
@@ -118,10 +118,11 @@ class Dispatch:
 
     async def begin(self) -> None:
         """Enter into the budgets what an earlier process sent in the last minute, and how it left the channels."""
+        self.forget()
         since = later(self._clock.now(), -MINUTE)
-        for name, sent in (await self._store.read(partial(deliveries.tried_since, since=since))).items():
+        for name, tried in (await self._store.read(partial(deliveries.tried_since, since=since))).items():
             if robots := self._robots(self._channel(name)):
-                self._budgets.recall(robots, sent)
+                self._budgets.recall(robots, _sent(tried))
         for name, (standing, robots_hash) in (await self._store.read(deliveries.standings)).items():
             self._stood[name] = standing
             channel = self._channel(name)
@@ -158,7 +159,7 @@ class Dispatch:
     def reopen(self, channel: Channel) -> None:
         """A person has mended the channel: its next message is tried at once."""
         for robot in self._robots(channel):
-            self._budgets.meter(robot).heard()
+            self._budgets.meter(robot).reopen()
         self._on_standing(self.standing(channel))
 
     def joins(self, row: Delivery, rows: int) -> bool:
@@ -214,7 +215,7 @@ class Dispatch:
             return await self._settle(rows, "failed", reason("no_event", rows[0].language))
         now, critical = self._clock.now(), rows[0].priority == 1
         robot = self._budgets.choose(robots, channel, critical=critical, now=now)
-        if isinstance(robot, Stopped) and await self._is_mended(channel):
+        if isinstance(robot, Wait | Stopped) and await self._is_mended(channel):
             self.reopen(channel)
             robot = self._budgets.choose(robots, channel, critical=critical, now=now)
         if isinstance(robot, Wait):
@@ -365,8 +366,8 @@ class Dispatch:
                     self._on_change(changed)
 
     async def _is_mended(self, channel: Channel) -> bool:
-        """Return whether another process has taken back that the channel is stopped: after a test that went well."""
-        if self._stood.get(channel.name, _OPEN).state != "stopped":
+        """Return whether another process has taken back that the channel is stopped or rests: after a good test."""
+        if self._stood.get(channel.name, _OPEN).state == "open":
             return False
         return not await self._patiently(lambda: self._store.read(partial(deliveries.standings, channel=channel.name)))
 
@@ -403,9 +404,19 @@ def _in_words(answer: Answer, reply: Reply, language: str) -> str:
     return reason(code, language, status=reply.status)
 
 
+_JOINED: Final = " · joined: "
+
+
 def _joined(words: str, rows: Sequence[Delivery]) -> str:
     """Return what came of a message as a row says it: that it went together with others too."""
     return words if len(rows) == 1 else f"{words} · {reason('joined', rows[0].language, others=len(rows) - 1)}"
+
+
+def _sent(tried: Sequence[Attempt]) -> list[Instant]:
+    """Return the instants of the messages by which rows were tried: those that went together are one message."""
+    digests = {(row.at_ms, row.claimed_by) for row in tried if _JOINED in row.answer}
+    alone = [row.at_ms for row in tried if _JOINED not in row.answer]
+    return [Instant(at) for at in (*alone, *(at for at, _ in digests))]
 
 
 def _hash(robots: Sequence[Robot]) -> str:

@@ -3,13 +3,15 @@
 from functools import partial
 
 from msgspec import Struct
+from sqlalchemy import Connection
 
 from app.delivery.proof import send_test
 from app.delivery.reach import Reach
 from app.domain.deliveries import Standing
+from app.instants import Instant
 from app.operations.answer import Answer
 from app.operations.installation import Installation
-from app.store.deliveries import stand
+from app.store.deliveries import hasten, stand
 from app.store.workspace import channel
 
 
@@ -26,7 +28,11 @@ async def try_channel(here: Installation, wanted: ChannelTest) -> Answer:
     data = {"channel": found.name, "passed": proof.passed, "answers": proof.lines}
     if not proof.passed:
         return Answer(errors=proof.lines, code=1, data=data)
-    opened = Standing(found.name, "open")
-    await here.store.write(partial(stand, standing=opened, robots="", now=here.clock.now()))
+    await here.store.write(partial(_opened, name=found.name, now=here.clock.now()))
     here.mended(found)
     return Answer(proof.lines, data=data)
+
+
+def _opened(conn: Connection, name: str, now: Instant) -> None:
+    stand(conn, Standing(name, "open"), robots="", now=now)
+    hasten(conn, name, now)

@@ -93,9 +93,7 @@ def attempts(conn: Connection, delivery_id: str) -> list[Attempt]:
     """Return the tries to send a delivery, oldest first."""
     table = tables.delivery_attempts
     query = select(table).where(table.c.delivery == delivery_id).order_by(table.c.n)
-    return [
-        Attempt(row.n, row.at_ms, row.claimed_by, row.result, row.answer, row.took_ms) for row in conn.execute(query)
-    ]
+    return [_attempt(row) for row in conn.execute(query)]
 
 
 def claim(
@@ -251,15 +249,22 @@ def standings(conn: Connection, channel: str | None = None) -> dict[str, tuple[S
     }
 
 
-def tried_since(conn: Connection, since: Instant) -> dict[str, list[Instant]]:
-    """Return when messages were tried since an instant, by channel: what a new pump must know of its budgets."""
+def tried_since(conn: Connection, since: Instant) -> dict[str, list[Attempt]]:
+    """Return what was tried since an instant, by channel: what a new pump must know of its budgets."""
     tried, table = tables.delivery_attempts, tables.deliveries
     joined = tried.join(table, table.c.id == tried.c.delivery)
-    query = select(table.c.channel, tried.c.at_ms).select_from(joined).where(tried.c.at_ms > since)
-    found: dict[str, list[Instant]] = {}
-    for channel, at in conn.execute(query):
-        found.setdefault(channel, []).append(Instant(at))
+    query = select(table.c.channel, tried).select_from(joined).where(tried.c.at_ms > since)
+    found: dict[str, list[Attempt]] = {}
+    for row in conn.execute(query):
+        found.setdefault(row.channel, []).append(_attempt(row))
     return found
+
+
+def hasten(conn: Connection, channel: str, now: Instant) -> None:
+    """Make due what waits for a channel until it may be tried again: a person has mended it."""
+    table = tables.deliveries
+    held = (table.c.channel == channel, table.c.state == "waiting", table.c.due_ms <= now, table.c.next_ms > now)
+    conn.execute(update(table).where(text(OPEN_DELIVERY), *held).values(next_ms=now))
 
 
 def expire(conn: Connection, now: Instant) -> list[Delivery]:
@@ -364,6 +369,10 @@ def _finish(conn: Connection, claimed: Delivery, claimer: str, attempt: Attempt,
         )
     )
     return changed
+
+
+def _attempt(row: Any) -> Attempt:
+    return Attempt(row.n, row.at_ms, row.claimed_by, row.result, row.answer, row.took_ms)
 
 
 def _delivery(row: Any) -> Delivery:

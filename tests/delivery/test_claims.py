@@ -1,19 +1,17 @@
 """Promises: nothing is sent after its claim has ended, and a pump that gives way leaves everything as it should be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Connection
 
 from app.delivery.dispatch import ANSWER_MS
 from app.delivery.pump import HOLD_MS
 from app.domain.deliveries import Delivery
 from app.errors import Unavailable
 from app.instants import later
-from app.store.database import Backend, T
 from tests.delivery.chat import HANG, Chat
-from tests.delivery.outbox import NOW, Outbox, pump_out
+from tests.delivery.outbox import NOW, Away, Outbox, pump_out
 
 
 class Pause:
@@ -28,27 +26,6 @@ class Pause:
         if self._others:
             self.taken = await self._outbox.claim("another")
         return ["127.0.0.1"]
-
-
-class Away:
-    """The real database, which goes away at one call: a read before it is made, a write once it is committed."""
-
-    def __init__(self, backend: Backend, read: int = 0, write: int = 0) -> None:
-        self._backend, self.until_read, self.until_write = backend, read, write
-        self.look, self.close = backend.look, backend.close
-
-    async def read(self, fn: Callable[[Connection], T]) -> T:
-        self.until_read -= 1
-        if self.until_read == 0:
-            raise Unavailable("the database is away")
-        return await self._backend.read(fn)
-
-    async def write(self, fn: Callable[[Connection], T]) -> T:
-        done = await self._backend.write(fn)
-        self.until_write -= 1
-        if self.until_write == 0:
-            raise Unavailable("the database is away")
-        return done
 
 
 async def test_a_pump_that_was_paused_longer_than_its_claim_sends_nothing_on_waking(
@@ -144,11 +121,8 @@ async def test_what_was_claimed_when_the_database_went_away_is_sent_when_it_is_b
     pump = outbox.pump()
     await pump.turn()  # it has learnt what was sent before
     rows = await outbox.plan(8, severity="P2")
-    whole, backend = outbox.store._backend, Away(outbox.store._backend, **at)
-    outbox.store._backend = backend
-    with pytest.raises(Unavailable):
+    with Away.at(outbox.store, **at), pytest.raises(Unavailable):
         await pump.turn()
-    outbox.store._backend = whole
     assert any(held.state == "sending" for held in [await outbox.row(row) for row in rows])
     await pump_out(pump)
     assert {(row.state, row.attempts) for row in [await outbox.row(row) for row in rows]} == {("accepted", 1)}

@@ -76,6 +76,22 @@ async def test_the_doctor_says_how_channels_stand_and_a_good_test_mends_them(
     assert (await told(here))["group"].startswith("已停用：no_address: 环境变量 SECRET 未设置")
 
 
+async def test_what_waits_for_a_group_that_rests_goes_after_a_test_that_went_well_anywhere(
+    outbox: Outbox, chat: Chat
+) -> None:
+    here = await installation(outbox)
+    chat.script.append(Answer(TOO_MANY))
+    (row,) = await outbox.plan()
+    pump = outbox.pump()
+    await pump_out(pump)
+    outbox.clock.advance(10_000)
+    await pump_out(pump)
+    assert (await outbox.row(row)).state == "waiting"
+    assert (await try_channel(here, ChannelTest("group", "zh-CN"))).code == 0
+    await pump_out(pump)
+    assert (await outbox.row(row)).state == "accepted"
+
+
 async def test_what_a_pump_wrote_down_is_taken_back_when_messages_go_again(outbox: Outbox, chat: Chat) -> None:
     chat.script.append(Answer(TOO_MANY))
     (row,) = await outbox.plan()

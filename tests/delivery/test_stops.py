@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from app.delivery.pump import HOLD_MS
 from app.domain.workspace import Channel
+from app.errors import Unavailable
 from tests.delivery.chat import HANG, RESET, SECRET, Answer, Chat
-from tests.delivery.outbox import Outbox, pump_out
+from tests.delivery.outbox import Away, Outbox, pump_out
 
 PUMP = """
 import asyncio, sys
@@ -146,6 +147,29 @@ async def test_a_budget_outlives_its_pump(outbox: Outbox, chat: Chat) -> None:
     outbox.clock.advance(60_000)
     await pump_out(after)
     assert (await outbox.row(row)).state == "accepted"
+
+
+async def test_a_digest_is_one_message_to_the_next_pump_too(outbox: Outbox, chat: Chat) -> None:
+    await outbox.plan(19, severity="P2")
+    await pump_out(outbox.pump())
+    assert len(chat.received) == 1
+    rows = await outbox.plan(17, severity="P1")
+    await pump_out(outbox.pump())
+    assert {(await outbox.row(row)).state for row in rows} == {"accepted"}
+    (over,) = await outbox.plan(severity="P1")
+    await pump_out(outbox.pump())
+    assert (await outbox.row(over)).state == "waiting"
+
+
+async def test_a_pump_whose_database_went_away_while_it_began_counts_nothing_twice(outbox: Outbox, chat: Chat) -> None:
+    await outbox.plan(9, severity="P1")
+    await pump_out(outbox.pump())
+    pump = outbox.pump()
+    with Away.at(outbox.store, read=2), pytest.raises(Unavailable):  # it has learnt what was sent, and no more
+        await pump.turn()
+    rows = await outbox.plan(9, severity="P1")
+    await pump_out(pump)
+    assert {(await outbox.row(row)).state for row in rows} == {"accepted"}
 
 
 async def test_attempts_of_a_message_are_numbered_in_order(outbox: Outbox, chat: Chat) -> None:
