@@ -101,7 +101,7 @@ class People:
         self._attempts.begin((name.casefold(), address), now)
         self._attempts_of_name.begin(name.casefold(), now)
         self._attempts_of_address.begin(address, now)
-        found = await self._store.read(partial(rows.person_named, name=name))
+        found = await self._store.read(partial(rows.person_named, name=name)) if _is_name(name) else None
         hash_ = found.password if found is not None and found.disabled_ms is None else None
         if not await self._passwords.matches(hash_, password) or found is None:
             await self._note(_stranger(found), "sign_in", code="bad_credentials")
@@ -285,9 +285,13 @@ class People:
 def checked_name(name: str) -> str:
     """Return a person's or tablet's name as it is kept. Raises BadName."""
     name = unicodedata.normalize("NFC", name).strip()
-    if not name or len(name) > NAME_CHARS or any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in name):
+    if not _is_name(name):
         raise BadName("a name has 1 to 40 characters that can be seen", most=NAME_CHARS)
     return name
+
+
+def _is_name(text: str) -> bool:
+    return 1 <= len(text) <= NAME_CHARS and not any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in text)
 
 
 def _use_link(conn: Connection, secret_hash: str, name: str, password: str, now: Instant) -> PersonRow:

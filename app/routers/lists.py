@@ -117,7 +117,7 @@ async def history(
     session: SessionDep,
     _: ReaderDep,
     runtime: RuntimeDep,
-    metric: Annotated[list[str], Query(min_length=1, max_length=METRICS)],
+    metric: Annotated[list[Id], Query(min_length=1, max_length=METRICS)],
     from_ms: Annotated[int | None, Query(ge=0, le=10**14)] = None,
     to_ms: Annotated[int | None, Query(ge=0, le=10**14)] = None,
     scope: Scope | None = None,

@@ -363,7 +363,8 @@ async def test_a_character_nobody_can_see_is_refused_in_every_address(web: Web, 
     for path in (f"{at}/alerts/a{unseen}/ack", f"{at}/prompts/a{unseen}/withdraw", f"{at}/rundown/a{unseen}"):
         assert (await operator.post(path, json={}, headers=key())).status_code == 422, path
     lists = (f"{at}{unseen}", f"{at}/alerts/a{unseen}", f"{at}/messages?q=a{unseen}", f"/api/audit?session=a{unseen}")
-    for path in (*lists, f"{at}/commands/a{unseen}", f"/api/sessions?room=a{unseen}", f"/api/devices?room=a{unseen}"):
+    places = (f"{at}/series?metric=a{unseen}", f"{at}/commands/a{unseen}")
+    for path in (*lists, *places, f"/api/sessions?room=a{unseen}", f"/api/devices?room=a{unseen}"):
         assert (await operator.get(path)).status_code == 422, path
     for path in (f"/api/tokens/a{unseen}", f"/api/devices/a{unseen}"):
         assert (await operator.delete(path)).status_code == 422, path

@@ -5,7 +5,12 @@ from functools import partial
 
 import msgspec
 import pytest
+from argon2 import PasswordHasher
 
+from app.access.access import Access
+from app.access.passwords import Passwords
+from app.access.people import BadCredentials
+from app.clock import ManualClock
 from app.domain.people import Role
 from app.errors import NotFound
 from app.instants import Instant
@@ -41,6 +46,13 @@ async def test_a_change_of_rights_ends_every_sign_in(store: Store) -> None:
     changed = await store.write(partial(people.change_person, person_id="p1", role=Role.VIEWER))
     assert changed.role is Role.VIEWER
     assert await store.read(partial(people.sign_ins_of, person_id="p1", now=NOW)) == []
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+async def test_a_name_that_no_column_holds_is_nobodys(store: Store, name: str) -> None:
+    access = Access(store=store, clock=ManualClock(NOW), passwords=Passwords(PasswordHasher(1, 8, 1)))
+    with pytest.raises(BadCredentials):
+        await access.people.sign_in(name, "correct horse battery")
 
 
 async def test_a_name_is_given_once(store: Store) -> None:
