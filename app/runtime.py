@@ -396,6 +396,9 @@ class Runtime:
                 self._soon(self.directory.learn(session))
             case SessionPurged(session=session, at_ms=at):
                 self.directory.purged(session, Instant(at))
+                self.viewers.end(session)
+            case SessionRewritten(session=session):
+                self.viewers.end(session)
             case SessionTaken(session=session):
                 self._ask_again(session)
             case CardChanged():

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from app.domain.board import Audience
 from app.domain.people import Clearance
@@ -21,6 +21,11 @@ class View:
     def name(self) -> str:
         """The board's name in the frame log."""
         return f"{self.of}|{self.audience}|{self.clearance.value}"
+
+
+def views_of(of: str) -> list[View]:
+    """Name every board that a session can have."""
+    return [View(of, audience, clearance) for audience in get_args(Audience) for clearance in Clearance]
 
 
 @dataclass(frozen=True, slots=True)

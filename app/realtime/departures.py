@@ -6,6 +6,7 @@ from typing import Final
 import structlog
 
 from app.errors import Unavailable
+from app.instants import Instant
 from app.realtime.checkpoints import Checkpoints
 from app.realtime.holdings import Holdings
 from app.realtime.hub import Hub
@@ -62,19 +63,31 @@ class Departures:
             del self._handed_over[session]
         return leaving
 
-    async def leave(self, leaving: Iterable[str], now: float, wall: int) -> None:
+    async def leave(self, leaving: Iterable[str], now: float, wall: Instant) -> None:
         """Let go of those that are saved by now, and of those that were put back."""
         leaving = list(leaving)
         live = self._residents.live
         await self._checkpoints.save([live[session] for session in leaving if session in live])
         await self._free(leaving, now, to_others=True)
-        outdated, self._outdated = self._outdated, {}
-        await self._free([session for session in outdated if session in self._holdings.held], now, to_others=False)
+        await self._drop_outdated(now, wall)
         put_back, self._put_back = self._put_back, {}
         stays = [session for session in put_back if self._hub.watched(session) and session in live]
         for session in stays:
             self._residents.look_at(session, wall)
         await self._free([session for session in put_back if session not in stays], now, to_others=False)
+
+    async def _drop_outdated(self, now: float, wall: Instant) -> None:
+        outdated, self._outdated = self._outdated, {}
+        for session in outdated:
+            if session not in self._holdings.held:
+                continue
+            try:
+                if (live := self._residents.live.get(session)) is not None:
+                    await self._hub.withdraw(session, live.epoch, wall)
+            except Unavailable:  # in a later turn: as long as the frames are away nobody is shown them
+                self._outdated[session] = None
+            else:
+                await self._free([session], now, to_others=False)
 
     async def abandon(self, sessions: Iterable[str], now: float) -> None:
         """Give the leases up, whatever was saved: this process ends, or has no right to them any more."""

@@ -17,7 +17,7 @@ from app.domain.board import Board
 from app.domain.frames import DELTA_MS
 from app.errors import FenceLost, Unavailable
 from app.instants import Instant
-from app.realtime.boards import BoardSource, Clocked, View
+from app.realtime.boards import BoardSource, Clocked, View, views_of
 from app.realtime.breath import Breath
 from app.realtime.frames import changed, cut_deltas, delta_frame, snapshot_frames
 
@@ -124,6 +124,19 @@ class Hub:
     def forget(self, of: str) -> None:
         """Drop every board of a session that has been put back."""
         self._shown.pop(of, None)
+
+    async def withdraw(self, of: str, epoch: int, wall: Instant) -> None:
+        """Take every board of a session out of the frame log too: what it says is not to be shown any more.
+
+        `epoch`: of its owner here; a newer one's boards stay. Raises Unavailable: then all of it is to be done again.
+        """
+        views = views_of(of)
+        with self._carrying(wall, boards=len(views)):
+            for view in views:
+                async with asyncio.timeout(TELL_WITHIN_S):
+                    await self._frames.forget(view.name, epoch)
+        for shown in list(self._shown.get(of, {}).values()):
+            self._leave(shown)
 
     async def show(self, view: View, source: BoardSource, wall: Instant) -> None:
         """Make sure the frame log holds a board that is as new as its source.

@@ -147,6 +147,7 @@ class Relay:
         self._want = want
         self._clocked = clocked
         self._shown: dict[View, _Shown] = {}
+        self._dropped: list[_Shown] = []
         self._nothing: Fanout | None = None
 
     def fanout(self, view: View | None) -> Fanout:
@@ -171,8 +172,15 @@ class Relay:
             yield self._nothing
         yield from [shown.fanout for shown in self._shown.values()]
 
+    def drop(self, of: str) -> None:
+        """Hold nothing that was told of a session: who comes to watch it begins with what the frame log has then."""
+        for view in [view for view in self._shown if view.of == of]:
+            self._dropped.append(self._shown.pop(view))
+
     async def tend(self, now: float) -> None:
         """Go on asking for what is watched, and let go of what is not."""
+        while self._dropped:
+            await self._dropped.pop().close()
         for shown in list(self._shown.values()):
             if shown.fanout.viewers:
                 shown.watched_at = now
@@ -185,8 +193,9 @@ class Relay:
 
     async def close(self) -> None:
         """Follow nothing any more."""
-        shown, self._shown = self._shown, {}
-        for each in shown.values():
+        shown = [*self._shown.values(), *self._dropped]
+        self._shown, self._dropped = {}, []
+        for each in shown:
             await each.close()
 
     def _wall(self) -> Clocked:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from app.domain.frames import BEAT_MS, CLOSE_BROKEN, Ask, Hello
+from app.domain.frames import BEAT_MS, CLOSE_BROKEN, CLOSE_RESTART, Ask, Hello
 from app.realtime.fanout import Fanout, Outlet, Viewer
 from app.realtime.fanout_wire import framed
 from app.realtime.frames import encode
@@ -127,6 +127,14 @@ class Viewers:
     def asked(self, seat: Seat) -> None:
         """A page has asked for something."""
         self._asking.add(seat)
+
+    def end(self, of: str) -> None:
+        """What was told of a session is not to be shown any more: its viewers are closed, and may come again."""
+        self._relay.drop(of)
+        for gallery in list(self._galleries.values()):
+            if gallery.followed.view is not None and gallery.followed.view.of == of:
+                for seat in list(gallery.seats):
+                    seat.outlet.close(CLOSE_RESTART, "outdated")
 
     async def run(self) -> None:
         """Look after everybody until cancelled."""

@@ -501,6 +501,28 @@ def test_a_board_is_asked_for_while_it_is_watched_and_let_go_of_afterwards() -> 
     played(play)
 
 
+def test_what_is_not_to_be_shown_any_more_is_shown_to_nobody_who_comes_afterwards() -> None:
+    async def play(stage: Stage) -> None:
+        await stage.publish(3)
+        ends = [stage.direct(), stage.plain()]
+        await asyncio.sleep(0.1)
+        stage.viewers.end(OTHER.of)
+        await asyncio.sleep(0.1)
+        assert [end.kernel.closed for end in ends] == [None, None]
+        await stage.log.forget(VIEW.name, stage.epoch)
+        stage.viewers.end(VIEW.of)
+        late = stage.direct()
+        await asyncio.sleep(1)
+        assert [end.kernel.closed for end in ends] == [(1012, "outdated")] * 2
+        assert {frame["type"] for frame in late.kernel.frames} == {"hello", "beat"}
+        await stage.new_epoch()
+        await asyncio.sleep(1)
+        believe(late)
+        assert (late.page.epoch, late.page.topics) == (stage.epoch, {"t": {}})
+
+    played(play)
+
+
 def test_beats_come_each_second_encoded_once_and_say_how_far_the_board_is() -> None:
     async def play(stage: Stage) -> None:
         ends = [stage.direct() for _ in range(SLICE + 10)]

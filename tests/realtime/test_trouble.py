@@ -20,7 +20,7 @@ from app.engine.engine import Engine
 from app.errors import ControlRoomError, Unavailable
 from app.instants import Instant
 from app.realtime.holdings import Holdings
-from app.realtime.hub import IDLE_AFTER_MS, Hub, View
+from app.realtime.hub import AWAY_MS, IDLE_AFTER_MS, Hub, View
 from app.realtime.live import Live
 from app.realtime.restore import Restorer, SessionLocked
 from app.realtime.trouble import LEFT_OUT_MS, RESTORE_AFTER_MS
@@ -380,6 +380,24 @@ async def test_a_session_that_was_left_out_comes_back_by_itself_though_something
         assert "s1" in home.worker.sessions
 
 
+async def test_what_was_taken_out_of_a_log_is_in_no_frame_any_more_as_soon_as_frames_can_be_reached(
+    tmp_path: Path,
+) -> None:
+    frames = AwayFrames()
+    async with house(tmp_path, frames=frames) as home:
+        await home.show(VIEW)
+        frames.away = True
+        home.worker.drop("s1")
+        await home.worker.between_turns(nothing)
+        home.clock.advance(AWAY_MS)
+        frames.away = False
+        home.worker.drop("s2")  # for a turn
+        async with asyncio.timeout(5):
+            while await frames.newest(VIEW.name) is not None:
+                await home.worker.between_turns(nothing)
+        assert "s1" not in home.worker.holdings.held
+
+
 class AwayFrames(MemoryFrameLog):
     """Carries nothing while `away`."""
 
@@ -392,6 +410,10 @@ class AwayFrames(MemoryFrameLog):
     async def publish(self, board: str, frame: Stored) -> None:
         self._refuse()
         await super().publish(board, frame)
+
+    async def forget(self, board: str, epoch: int) -> None:
+        self._refuse()
+        await super().forget(board, epoch)
 
     def _refuse(self) -> None:
         if self.away:
