@@ -48,6 +48,8 @@ class Outgoing:
                 log.warning("messages_not_read", code=refusal.code)
                 self._doubted.set()
                 await asyncio.sleep(AGAIN_S)
+            except Exception:  # one row that cannot be shown: what changes is told all the same
+                log.exception("messages_not_read")
 
     async def read(self) -> None:
         """Correct what SQL says otherwise. Raises Unavailable."""

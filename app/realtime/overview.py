@@ -5,9 +5,10 @@ Its rows change once a second; a brand's people see that brand's rooms only, so 
 clearance).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+import structlog
 from msgspec.structs import replace
 
 from app.domain.alerts import Alert
@@ -21,6 +22,8 @@ from app.engine.readings import ROOM_METRICS
 from app.instants import Instant
 from app.realtime.hub import Clocked, View
 from app.realtime.live import Live
+
+log = structlog.get_logger()
 
 EVERY_BRAND: Final = "*"
 READINGS: Final = ("viewers", "gmv", "interaction_rate_5m", "comments_60s")
@@ -48,6 +51,17 @@ class Cards:
         """Somebody has nothing yet: everything is told again."""
         self._told.clear()
         self._versions.clear()
+
+    def all_changed(self, sessions: Iterable[Live]) -> Iterator[CardChanged]:
+        """Give those that are not what was last told. Where one cannot be made, the others are all the same."""
+        for live in sessions:
+            try:
+                card = self.changed(live)
+            except Exception:
+                log.exception("card_breaks", session=live.id)  # once: it is made again when something has changed
+                continue
+            if card is not None:
+                yield card
 
     def changed(self, live: Live) -> CardChanged | None:
         """Return the session's rows when they are not what was last told, which a look at the versions often says."""

@@ -10,6 +10,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import structlog
+
 from app.bus.ports import FrameLog, News, Ownership, SessionLog
 from app.clock import Clock
 from app.domain.board import DeviceRow
@@ -34,6 +36,7 @@ from app.domain.facts import (
 )
 from app.domain.session_clock import SessionClock
 from app.domain.workspace import Room
+from app.errors import Unavailable
 from app.realtime.holdings import LEASE_MS, Holdings
 from app.realtime.hub import Hub, View
 from app.realtime.outgoing import Outgoing
@@ -42,6 +45,8 @@ from app.realtime.restore import Restorer
 from app.realtime.tablets import TabletsHeard
 from app.realtime.worker import Note, Worker
 from app.store.database import Store
+
+log = structlog.get_logger()
 
 BEAT_S: Final = 1.0
 CARDS_WANTED_S: Final = 5.0
@@ -113,11 +118,19 @@ class Owner:
 
     async def _beat(self) -> None:
         while not self._stopping:
-            self._news.tell(WorkerHere(self._name, len(self.holdings.held)))
-            self._tablets.forget_silent()
-            if asyncio.get_running_loop().time() < self._cards_until:
-                await self.worker.between_turns(self._tell_cards)
+            try:
+                await self._beat_once()
+            except Unavailable:
+                return  # the worker has stopped
+            except Exception:  # the others count on hearing this worker, whatever is wrong with what it has to tell
+                log.exception("beat_breaks")
             await asyncio.sleep(BEAT_S)
+
+    async def _beat_once(self) -> None:
+        self._news.tell(WorkerHere(self._name, len(self.holdings.held)))
+        self._tablets.forget_silent()
+        if asyncio.get_running_loop().time() < self._cards_until:
+            await self.worker.between_turns(self._tell_cards)
 
     def _doubt(self) -> None:
         """Facts may have been missed, as when Redis comes back empty: then the frames are gone too."""
@@ -145,9 +158,8 @@ class Owner:
             self._news.tell(SessionFreed(session))
 
     async def _tell_cards(self) -> None:
-        for live in self.worker.sessions.values():
-            if (card := self._cards.changed(live)) is not None:
-                self._news.tell(card)
+        for card in self._cards.all_changed(self.worker.sessions.values()):
+            self._news.tell(card)
 
     # What it hears.
 

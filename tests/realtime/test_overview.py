@@ -1,5 +1,6 @@
 """Promise: the overview has each alert once, on the leading room's row, and counts real tablets only."""
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from app.domain.frames import RoomCard
 from app.domain.people import Clearance
 from app.domain.plan import RoomPlan
 from app.domain.workspace import Room
+from app.realtime.live import Overlay
 from app.realtime.overview import EVERY_BRAND, Cards, Overview, overview_view
 from tests.realtime.test_worker import PLAN, START, House, house
 
@@ -63,3 +65,13 @@ async def test_a_simulated_tablet_is_not_counted_as_one(tmp_path: Path) -> None:
         live.overlay.device(DeviceRow("t3", "平板 B", False, START))
         card = cards(home, (LEADING,))["r"]
     assert (card.tablets, card.simulated) == (1, 1)
+
+
+async def test_rows_that_cannot_be_made_keep_no_others_from_being_told(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await home.board()
+        (sound,) = home.worker.sessions.values()
+        broken = dataclasses.replace(sound, id="s0", overlay=Overlay())
+        broken.overlay.put("devices", "d", "no row")
+        told = Cards(lambda: (LEADING,)).all_changed([broken, sound])
+        assert [card.session for card in told] == ["s1"]

@@ -22,6 +22,7 @@ from app.instants import Instant
 from app.realtime.holdings import Holdings
 from app.realtime.hub import AWAY_MS, IDLE_AFTER_MS, Hub, View
 from app.realtime.live import Live
+from app.realtime.outgoing import Outgoing
 from app.realtime.restore import Restorer, SessionLocked
 from app.realtime.trouble import LEFT_OUT_MS, RESTORE_AFTER_MS
 from app.realtime.worker import Worker
@@ -470,3 +471,23 @@ async def test_a_flood_of_records_that_break_the_engine_keeps_nobody_waiting_for
         assert codes[-1] == "taken"
         assert "quarantined" in codes
         assert set(codes[:-1]) == {"quarantined", "session_left_out"}, "those left are sent again"
+
+
+async def test_the_messages_of_a_session_that_breaks_are_read_again_with_all_others(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        asked: list[int] = []
+
+        def sessions() -> dict[str, Live]:
+            asked.append(len(asked))
+            if len(asked) == 1:
+                raise ZeroDivisionError
+            return {}
+
+        outgoing = Outgoing(home.store, sessions, home.worker.lay_over)
+        reading = asyncio.create_task(outgoing.run())
+        async with asyncio.timeout(5):
+            while len(asked) < 2:
+                outgoing.doubt()
+                await asyncio.sleep(0.01)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
