@@ -40,6 +40,9 @@ export function compact (value, digits = 0) {
   return { value: full, unit: '', full }
 }
 
+/** @type {Map<string, Intl.NumberFormat>} */
+const moneyFormats = new Map()
+
 /** @type {Map<string, number>} */
 const minorDigits = new Map()
 
@@ -61,8 +64,10 @@ export function mainUnit (minor, currency) {
 /** @param {number} minor @param {string} currency @returns {Figure} 12.14万, the sign of the currency only in `full` */
 export function money (minor, currency) {
   const value = mainUnit(minor, currency)
-  const full = trueMinus(new Intl.NumberFormat(language(), { style: 'currency', currency, currencyDisplay: 'narrowSymbol' }).format(value))
-  return { ...compact(value), full }
+  const key = `${language()}|${currency}`
+  let format = moneyFormats.get(key)
+  if (!format) moneyFormats.set(key, format = new Intl.NumberFormat(language(), { style: 'currency', currency, currencyDisplay: 'narrowSymbol' }))
+  return { ...compact(value), full: trueMinus(format.format(value)) }
 }
 
 /** @param {number} share @param {number} [digits] @returns {string} without the sign: the unit is smaller */
@@ -117,9 +122,14 @@ export function clock (ms, zone, seconds = true) {
   return format.format(ms)
 }
 
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const zoneFormats = new Map()
+
 /** @param {string} zone @param {number} ms @returns {string} 北京时间, UTC+8 */
 export function zoneName (zone, ms) {
-  const parts = new Intl.DateTimeFormat('en-GB', { timeZone: zone, timeZoneName: 'shortOffset' }).formatToParts(ms)
+  let format = zoneFormats.get(zone)
+  if (!format) zoneFormats.set(zone, format = new Intl.DateTimeFormat('en-GB', { timeZone: zone, timeZoneName: 'shortOffset' }))
+  const parts = format.formatToParts(ms)
   const offset = (parts.find((part) => part.type === 'timeZoneName')?.value ?? zone).replace('GMT', 'UTC')
   return tOr(`time.zone.${zone}`, offset)
 }

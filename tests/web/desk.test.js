@@ -188,7 +188,7 @@ const prompt = (kept) => ({ id: 'p', n: 1, text: {}, level: 'normal', by: { kind
 
 test('receipts count from the sending; withdrawn cards are not the newest; unread ones are told', () => {
   const read = prompt({ n: 2, state: 'seen', receipts: [{ device: 'd', device_name: 'A', shown_ms: 1_300, seen_ms: 3_100 }] })
-  assert.deepEqual(receiptsOf(read, 20_000)[0], { shown: 300, seen: 2_100, done: null, waiting: 19_000, word: '', device: 'A' })
+  assert.deepEqual(receiptsOf(read, 20_000)[0], { shown: 300, seen: 2_100, done: null, waiting: 19_000, word: '', device: 'd', name: 'A' })
   assert.equal(receiptsOf(prompt({}), 5_000)[0].shown, null)
   assert.equal(newest([read, prompt({ n: 3, state: 'withdrawn' })])?.n, 2)
   assert.deepEqual(unread([prompt({ n: 5, unread: true }), prompt({ n: 4, unread: true, state: 'sent' }), prompt({ n: 3, unread: true, state: 'seen' })]).map((one) => one.n), [4, 5])

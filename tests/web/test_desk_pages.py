@@ -657,6 +657,20 @@ def test_older_minutes_are_asked_for_page_by_page_as_far_as_the_view_reaches(sta
     assert f"to_ms={moment.NOW + 1 - 10 * moment.M}" in asked[1]
 
 
+PAUSES_ARE_SHORT = "const wait = setTimeout; window.setTimeout = (act, ms) => wait(act, ms === 5_000 ? 300 : ms)"
+
+
+def test_a_past_that_cannot_be_had_is_said_and_asked_for_again_after_a_pause(stage: Stage, page: Page) -> None:
+    page.add_init_script(PAUSES_ARE_SHORT)
+    page.route("**/series?metric=viewers*", lambda route: route.fulfill(body="<html>a proxy's own page</html>"))
+    page.goto(stage.url + CONSOLE)
+    expect(page.locator("#past-missing")).to_have_text("部分历史加载失败，正在重试")
+    expect(page.locator("#history")).to_have_attribute("aria-busy", "true")
+    page.unroute("**/series?metric=viewers*")
+    expect_minutes(page)
+    expect(page.locator("#past-missing")).to_be_hidden()
+
+
 def test_what_left_the_board_is_marked_where_it_was(stage: Stage, page: Page) -> None:
     old = msgspec.structs.replace(
         stage.house.console.board["alerts"]["a-rate"],

@@ -2,7 +2,7 @@
  * How far a prompt got with each tablet: 送达, 已看, 已执行. Pure.
  *
  * @import { DeviceRow, Prompt, PromptReceipt } from '../../types/frames.js'
- * @typedef {{ shown: number | null, seen: number | null, done: number | null, waiting: number, word: string, device: string }} Receipt
+ * @typedef {{ shown: number | null, seen: number | null, done: number | null, waiting: number, word: string, device: string, name: string }} Receipt
  *   milliseconds since it was sent; `waiting`: since then without the next receipt
  * @typedef {{ key: string, word: string, device: string, at: number, prompt: Prompt }} Call  a host who needs something
  */
@@ -16,7 +16,8 @@ export function receiptOf (prompt, receipt, nowMs) {
     done: after(receipt.done_ms),
     waiting: Math.max(0, nowMs - prompt.sent_ms),
     word: receipt.word ?? '',
-    device: receipt.device_name
+    device: receipt.device,
+    name: receipt.device_name
   }
 }
 
@@ -24,7 +25,7 @@ export function receiptOf (prompt, receipt, nowMs) {
 export function receiptsOf (prompt, nowMs) {
   const receipts = (prompt.receipts ?? []).map((receipt) => receiptOf(prompt, receipt, nowMs))
   if (receipts.length > 0) return receipts
-  return [{ shown: null, seen: null, done: null, waiting: Math.max(0, nowMs - prompt.sent_ms), word: '', device: '' }]
+  return [{ shown: null, seen: null, done: null, waiting: Math.max(0, nowMs - prompt.sent_ms), word: '', device: '', name: '' }]
 }
 
 /** @param {Iterable<Prompt>} prompts @returns {Prompt | null} the newest card that was not taken back */

@@ -17,7 +17,7 @@ import { byRisk, riskiest } from '../desk/skus.js'
 import { alertMarks, promptMarks, stretches } from '../desk/timeline.js'
 import { extent, gaps, rowTimes, skuOf, trends } from '../desk/trends.js'
 import { UNSET, jumped } from '../feed/clock.js'
-import { pages } from '../feed/pages.js'
+import { pages, read } from '../feed/pages.js'
 import { t } from '../words.js'
 import { attr, find, put, show } from '../views/dom.js'
 import { Lane } from '../views/lane.js'
@@ -27,6 +27,7 @@ import { pressed } from './console_room.js'
 
 const CHART_EVERY_MS = 250
 const LOAD_WAIT_MS = 500
+const ASK_AGAIN_MS = 5_000
 const MARK_PAGES = 10
 const RECENT_MINUTES = 40 // of goods whose curve is not shown: a tile may want their last half hour
 const METRICS = ['viewers', 'interaction_rate_5m', 'gmv', 'gmv_60s', 'comments_60s', 'bitrate_kbps']
@@ -42,7 +43,8 @@ export class HistoryPart {
   /** @type {number | null} where older minutes of the session begin; null when all are here */ #before = null
   /** Whether the newest page is here: until then nothing that is not known is missing. */
   #loaded = false
-  /** @type {Set<string>} */ #loading = new Set()
+  /** What is being asked for, also while it waits to be asked for again. @type {Set<string>} */ #loading = new Set()
+  /** What of it could not be had so far. @type {Set<string>} */ #missing = new Set()
   /** @type {readonly Trend[]} */ #trends = []
   #clock = UNSET
   #drawnAt = 0
@@ -82,6 +84,8 @@ export class HistoryPart {
     this.#alerts.clear()
     this.#prompts.clear()
     this.#goods.clear()
+    this.#missing.clear()
+    this.#showMissing()
     this.#before = null
     this.#setLoaded(false)
     if (!this.#room.preparing) this.load()
@@ -123,7 +127,7 @@ export class HistoryPart {
     if (!session) return
     this.#series(METRICS.map((metric) => `metric=${metric}`).join('&'), (before) => { this.#before = before; this.#setLoaded(true) })
     for (const sku of this.#goods.keys()) this.#loadGoods(sku)
-    this.#loadMarks(session)
+    this.#loadMarks()
   }
 
   /**
@@ -132,16 +136,41 @@ export class HistoryPart {
    * @param {number} [upto]  what was asked for ended here
    */
   async #series (query, done, upto = Infinity) {
-    const { session } = this.#room
-    if (this.#loading.has(query)) return
-    this.#loading.add(query)
-    const answer = await fetch(this.#room.api(`/series?${query}`), { credentials: 'same-origin' }).catch(() => null)
-    this.#loading.delete(query)
-    if (!answer?.ok || session !== this.#room.session) return
-    const body = await answer.json()
+    const path = this.#room.api(`/series?${query}`)
+    const body = await this.#had(path, () => read(path))
+    if (body === null) return
     this.#room.history.load(body.rows)
     done(body.rows.length > 0 && body.before_ms != null && body.before_ms < upto ? body.before_ms : null)
     this.#room.redraw(['history'])
+  }
+
+  /**
+   * Ask until it is had, with pauses, and say so meanwhile.
+   *
+   * @template T
+   * @param {string} what
+   * @param {() => Promise<T | null>} ask
+   * @returns {Promise<T | null>} null where it is asked for already, or another session has begun
+   */
+  async #had (what, ask) {
+    const { session } = this.#room
+    if (this.#loading.has(what)) return null
+    this.#loading.add(what)
+    let found = await ask()
+    while (found === null && session === this.#room.session) {
+      this.#missing.add(what)
+      this.#showMissing()
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS))
+      if (session === this.#room.session) found = await ask()
+    }
+    this.#loading.delete(what)
+    this.#missing.delete(what)
+    this.#showMissing()
+    return session === this.#room.session ? found : null
+  }
+
+  #showMissing () {
+    show(find(document, '#past-missing'), this.#missing.size > 0)
   }
 
   /** @param {string} sku */
@@ -157,13 +186,14 @@ export class HistoryPart {
     if (goods != null && from < goods) this.#series(`${GOODS}&scope_id=${encodeURIComponent(sku)}&to_ms=${goods}`, (before) => { this.#goods.set(sku, before) }, goods)
   }
 
-  /** @param {string} session  its alerts and prompts, of which the board keeps only what still waits */
-  async #loadMarks (session) {
-    const [alerts, prompts] = await Promise.all([pages(this.#room.api('/alerts'), MARK_PAGES), pages(this.#room.api('/prompts'), MARK_PAGES)])
-    if (session !== this.#room.session) return
-    for (const alert of /** @type {Alert[]} */ (alerts ?? [])) this.#alerts.set(alert.id, alert)
-    for (const prompt of /** @type {Prompt[]} */ (prompts ?? [])) this.#prompts.set(prompt.id, prompt)
-    this.#room.redraw(['history'])
+  /** The session's alerts and prompts, of which the board keeps only what still waits. */
+  #loadMarks () {
+    for (const [path, known] of /** @type {[string, Map<string, any>][]} */ ([[this.#room.api('/alerts'), this.#alerts], [this.#room.api('/prompts'), this.#prompts]])) {
+      this.#had(path, () => pages(path, MARK_PAGES)).then((rows) => {
+        for (const row of /** @type {{ id: string }[]} */ (rows ?? [])) known.set(row.id, row)
+        this.#room.redraw(['history'])
+      })
+    }
   }
 
   /** At most four times a second, and in an animation frame. */

@@ -11,6 +11,7 @@ import { thinned } from '../desk/history.js'
 import { RUNNING, hold, shown } from '../desk/messages.js'
 import { restOf } from '../desk/skus.js'
 import { tiles } from '../desk/tiles.js'
+import { read } from '../feed/pages.js'
 import { age, number } from '../format.js'
 import { t } from '../words.js'
 import { attr, find, put, show } from '../views/dom.js'
@@ -48,11 +49,10 @@ export function goodsPart (room) {
     const { session } = room
     names ??= await namesOf(room.room.id)
     const query = `/series?metric=sellable&metric=sell_rate&scope=sku&from_ms=${Math.round(room.moment().nowMs - REST_BACK_MS)}`
-    const answer = await fetch(room.api(query), { credentials: 'same-origin' }).catch(() => null)
-    if (!answer?.ok || !names) { room.shell.say(t('console.load_failed')); return }
-    const { rows } = await answer.json()
+    const body = await read(room.api(query))
     if (session !== room.session) return
-    rest = restOf(rows, names, room.topic('skus'))
+    if (body === null || !names) { room.shell.say(t('console.load_failed')); return }
+    rest = restOf(body.rows, names, room.topic('skus'))
     room.redraw(['skus'])
   }
   const draw = (/** @type {Moment} */ now) => {
@@ -85,10 +85,8 @@ export function goodsPart (room) {
 
 /** @param {string} room @returns {Promise<Map<string, string> | null>} SKU -> what the workspace calls it */
 async function namesOf (room) {
-  const answer = await fetch(`/api/products?room=${encodeURIComponent(room)}`, { credentials: 'same-origin' }).catch(() => null)
-  if (!answer?.ok) return null
-  const { rows } = await answer.json()
-  return new Map(rows.map((/** @type {{ sku: string, name: string }} */ row) => [row.sku, row.name]))
+  const body = await read(`/api/products?room=${encodeURIComponent(room)}`)
+  return body && new Map(body.rows.map((/** @type {{ sku: string, name: string }} */ row) => [row.sku, row.name]))
 }
 
 /** @param {Room} room */

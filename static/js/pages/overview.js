@@ -4,6 +4,7 @@
 
 import { topic } from '../feed/board.js'
 import { wallNow } from '../feed/clock.js'
+import { read } from '../feed/pages.js'
 import { History, readingKey, thinned } from '../desk/history.js'
 import { METRICS, byUrgency, heldOrder, isAcked, isOn, worstOf } from '../desk/rooms.js'
 import { clock } from '../format.js'
@@ -21,6 +22,8 @@ const SHANGHAI = 'Asia/Shanghai'
 const SPARK_MS = 1_800_000
 const SPARK_LEAST_MS = 120_000
 const SPARK_POINTS = 80
+const SPARK_MINUTES = SPARK_MS / 60_000 + 1
+const ASK_AGAIN_MS = 10_000
 const SERIES = METRICS.map((metric) => `metric=${metric}`).join('&')
 const ORDER = 'cueroom.order'
 
@@ -165,7 +168,7 @@ function sample () {
     }
     for (const metric of METRICS) {
       const reading = card.readings?.[metric]
-      if (reading) past.history.put(keyOf(reading), nowOf(card), reading.state === 'ok' ? reading.value : null)
+      if (reading) past.history.put(keyOf(reading), nowOf(card), reading.state === 'ok' ? reading.value : null, SPARK_MINUTES)
     }
   }
 }
@@ -173,9 +176,10 @@ function sample () {
 /** @param {RoomCard} card @param {History} history */
 async function load (card, history) {
   const from = nowOf(card) - SPARK_MS
-  const response = await fetch(`/api/sessions/${encodeURIComponent(card.session ?? '')}/series?${SERIES}&from_ms=${from}`, { credentials: 'same-origin' }).catch(() => null)
-  if (!response?.ok) return
-  history.load((await response.json()).rows)
+  const body = await read(`/api/sessions/${encodeURIComponent(card.session ?? '')}/series?${SERIES}&from_ms=${from}`)
+  if (state.pasts.get(card.room)?.history !== history) return
+  if (body === null) { setTimeout(() => load(card, history), ASK_AGAIN_MS); return }
+  history.load(body.rows)
   redraw()
 }
 

@@ -63,15 +63,18 @@ function perStage (receipt) {
   return stages.map(([stage, at]) => ({
     key: stage, on: at !== null,
     what: stage === 'seen' && receipt.word ? t(`console.receipt.word.${receipt.word}`) : t(`console.receipt.${stage}`),
-    when: at !== null ? took(at) : stage === next ? t('console.receipt.wait', { age: duration(receipt.waiting) }) : ''
+    when: at !== null ? took(at) : stage === next ? waits(receipt) : ''
   }))
 }
 
 /** @param {Receipt} receipt @returns {ReceiptRow} with several tablets: one line each, its furthest stage */
 function perTablet (receipt) {
   const at = receipt.done ?? receipt.seen ?? receipt.shown
-  return { key: receipt.device, on: at !== null, what: `${receipt.device} · ${stageWords(receipt)}`, when: at === null ? duration(receipt.waiting) : took(at) }
+  return { key: receipt.device, on: at !== null, what: [receipt.name, stageWords(receipt)].filter(Boolean).join(' · '), when: at === null ? waits(receipt) : took(at) }
 }
+
+/** @param {Receipt} receipt @returns {string} 等 00:19 */
+const waits = (receipt) => t('console.receipt.wait', { age: duration(receipt.waiting) })
 
 /** @param {Receipt} receipt @returns {string} */
 function stageWords (receipt) {
@@ -122,8 +125,9 @@ export function fillCalls (element, calls, zone) {
 export function fillUnread (element, prompt, nowMs) {
   show(element, prompt !== undefined)
   if (!prompt) return
-  const words = t('console.unread', { age: age(nowMs - prompt.sent_ms), text: authored(prompt.text).text })
-  put(find(element, 'span:last-child'), words)
+  const words = t('console.unread', { text: authored(prompt.text).text })
+  put(find(element, '.unread-text'), words)
+  put(find(element, '.unread-age'), age(nowMs - prompt.sent_ms))
   attr(element, 'title', words)
 }
 
