@@ -22,6 +22,7 @@ from app.store import people as rows
 from app.store.audit import note
 from app.store.database import Store
 from app.store.people import PersonRow, SignInRow
+from app.store.workspace import require_brand
 
 SIGN_IN_MS: Final = 7 * DAY
 LINK_MS: Final = 10 * MINUTE
@@ -197,13 +198,14 @@ class People:
         return [_view(row) for row in await self._store.read(partial(rows.everybody, brand=brand))]
 
     async def add(self, name: str, role: Role, brand: str, by: Actor, password: str | None = None) -> PersonView:
-        """Add a person. Raises NameTaken, BadName, WeakPassword."""
+        """Add a person. Raises NameTaken, BadName, WeakPassword, and NotFound for a brand that is not there."""
         name = checked_name(name)
         hash_ = None if password is None else await self._passwords.hashed(password, name)
         now = self._clock.now()
         row = PersonRow(id=fresh_id(), name=name, password=hash_, role=role, brand=brand, created_ms=now)
 
         def add(conn: Connection) -> None:
+            require_brand(conn, brand)
             rows.add_person(conn, row)
             note(conn, now, by, "add_person", row.id, detail={"name": name, "role": role.value, "brand": brand})
 
@@ -211,20 +213,37 @@ class People:
         return _view(row)
 
     async def change(
-        self, person_id: str, by: Actor, *, role: Role | None = None, brand: str | None = None
+        self,
+        person_id: str,
+        by: Actor,
+        *,
+        role: Role | None = None,
+        brand: str | None = None,
+        disabled: bool | None = None,
     ) -> PersonView:
-        """Change a role or a brand; ends the person's sign-ins. Raises NotFound, and Forbidden for the last admin."""
+        """Change a role or a brand, shut the person out or let that one in; what is so already is left alone.
 
-        def change(conn: Connection) -> PersonRow:
-            had_admin = rows.has_admin(conn)
-            row = rows.change_person(conn, person_id, role=role, brand=brand)
+        Another right, or none, ends the person's sign-ins. Raises NotFound, and Forbidden for the last administrator.
+        """
+        now = self._clock.now()
+
+        def change(conn: Connection) -> tuple[PersonRow, PersonRow]:
+            before, had_admin = rows.person(conn, person_id), rows.has_admin(conn)
+            rights = before.role if role is None else role, before.brand if brand is None else brand
+            if rights != (before.role, before.brand):
+                require_brand(conn, rights[1])
+                rows.change_person(conn, person_id, role=rights[0], brand=rights[1])
+                detail = {"role": rights[0].value, "brand": rights[1]}
+                note(conn, now, by, "change_person", person_id, detail=detail)
+            if disabled is not None and disabled != (before.disabled_ms is not None):
+                rows.disable_person(conn, person_id, now if disabled else None)
+                note(conn, now, by, "disable_person" if disabled else "enable_person", person_id)
             _keep_an_admin(conn, had_admin)
-            detail = {"role": row.role.value, "brand": row.brand}
-            note(conn, self._clock.now(), by, "change_person", person_id, detail=detail)
-            return row
+            return before, rows.person(conn, person_id)
 
-        row = await self._store.write(change)
-        self._revocations.tell(person_handle(person_id))
+        before, row = await self._store.write(change)
+        if row != before:
+            self._revocations.tell(person_handle(person_id))
         return _view(row)
 
     async def set_password(self, person_id: str, password: str, by: Actor) -> None:
@@ -238,22 +257,6 @@ class People:
 
         await self._store.write(change)
         self._revocations.tell(person_handle(person_id))
-
-    async def set_disabled(self, person_id: str, by: Actor, *, disabled: bool) -> PersonView:
-        """Shut a person out, with all sign-ins, or let the person in again."""
-        now = self._clock.now()
-
-        def change(conn: Connection) -> PersonRow:
-            had_admin = rows.has_admin(conn)
-            rows.disable_person(conn, person_id, now if disabled else None)
-            row = rows.person(conn, person_id)
-            _keep_an_admin(conn, had_admin)
-            note(conn, now, by, "disable_person" if disabled else "enable_person", person_id)
-            return row
-
-        row = await self._store.write(change)
-        self._revocations.tell(person_handle(person_id))
-        return _view(row)
 
     async def _enter(self, person: PersonRow, browser: str) -> Entered:
         """Sign a person in as that one was read. Raises BadCredentials when something was changed since."""

@@ -3,16 +3,14 @@
 from functools import partial
 
 from msgspec import Struct
-from sqlalchemy import Connection
 
 from app.access.people import checked_name
 from app.domain.people import SYSTEM, Role
-from app.errors import ControlRoomError, NotFound
+from app.errors import ControlRoomError
 from app.operations.answer import Answer
 from app.operations.installation import Installation
 from app.operations.words import word
 from app.store import people as rows
-from app.store import tables
 from app.store.people import PersonRow
 
 
@@ -50,7 +48,6 @@ async def add_user(here: Installation, wanted: AddUser) -> Answer:
     person = await here.store.read(partial(rows.person_named, name=name))
     lines: list[str] = []
     if person is None:
-        await _require_brand(here, wanted)
         if wanted.role is None:
             raise NeedsRole("a new person needs --role", name=name)
         added = await here.access.people.add(name, wanted.role, wanted.brand or "", SYSTEM, wanted.password)
@@ -75,17 +72,8 @@ def _require_same(person: PersonRow, wanted: AddUser) -> None:
         raise PersonDisabled("the person is shut out; let the person in again first", name=person.name)
     if wanted.role not in (None, person.role) or wanted.brand not in (None, person.brand):
         raise PersonDiffers(
-            "the person is there with another role or brand; change it on the page of people or in the workspace file",
+            "the person is there with another role or brand; change it in the workspace file or by the API",
             name=person.name,
             role=person.role.value,
             brand=person.brand,
         )
-
-
-async def _require_brand(here: Installation, wanted: AddUser) -> None:
-    def known(conn: Connection) -> bool:
-        brands = tables.brands
-        return conn.scalar(brands.select().where(brands.c.id == wanted.brand)) is not None
-
-    if wanted.brand and not await here.store.read(known):
-        raise NotFound("no such brand", brand=wanted.brand)

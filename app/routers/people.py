@@ -73,11 +73,8 @@ async def invite(person_id: Id, request: Request, admin: AdminDep, runtime: Runt
 @router.patch("/people/{person_id}")
 async def change_person(person_id: Id, body: Change, admin: AdminDep, runtime: RuntimeDep) -> Response:
     """Change a role or a brand, or shut somebody out; that one's sign-ins end and screens close."""
-    service = runtime.access.people
-    changed = await service.change(person_id, admin.actor, role=body.role, brand=body.brand)
-    if body.disabled is not None:
-        changed = await service.set_disabled(person_id, admin.actor, disabled=body.disabled)
-    return json(changed)
+    people = runtime.access.people
+    return json(await people.change(person_id, admin.actor, role=body.role, brand=body.brand, disabled=body.disabled))
 
 
 @router.get("/tokens")

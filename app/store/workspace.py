@@ -106,6 +106,12 @@ def all_rooms(conn: Connection, *, brand: str = "") -> list[Room]:
     return [_room.decode(body) for body in conn.scalars(query)]
 
 
+def require_brand(conn: Connection, brand: str) -> None:
+    """Raise NotFound unless there is such a brand; empty is the agency itself."""
+    if brand and conn.execute(select(tables.brands.c.id).where(tables.brands.c.id == brand)).first() is None:
+        raise NotFound("no such brand", brand=brand)
+
+
 def channel(conn: Connection, name: str) -> Channel:
     """Raises NotFound."""
     body = conn.scalar(select(tables.channels.c.body).where(tables.channels.c.name == name))

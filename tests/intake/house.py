@@ -5,6 +5,7 @@ import contextlib
 import shutil
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from app.settings import Limits
 from app.store import tables
 from app.store.database import Store
 from app.store.statements import insert_rows
+from app.store.workspace import replace_workspace
 from app.workspace.plan import plan_session
 
 NOON = Instant(1_790_000_000_000)
@@ -208,6 +210,7 @@ async def open_house(template: Path, folder: Path, limits: Limits | None = None)
     file = folder / "cueroom.db"
     shutil.copyfile(template, file)
     store = await Store.open(f"sqlite:///{file}")
+    await store.write(partial(replace_workspace, new=WORKSPACE, source="", by="test", at=NOON))
     house = House(store, limits)
     await house.directory.load()
     running = asyncio.create_task(house.loop.run())

@@ -160,9 +160,26 @@ async def test_shutting_a_person_out_ends_every_sign_in_at_once(web: Web) -> Non
     web.house.access.revocations.listen(ended.append)
     who = (await person.get("/api/me")).json()["id"]
     assert (await admin.patch(f"/api/people/{who}", json={"disabled": True})).status_code == 200
-    assert person_handle(who) in ended
+    assert ended == [person_handle(who)]
     assert (await person.get("/api/me")).status_code == 401
     assert (await sign_in(web, "viewer")).status_code == 401
+    back = await admin.patch(f"/api/people/{who}", json={"disabled": False, "role": "viewer", "brand": "tea"})
+    assert (back.json()["brand"], back.json().get("disabled_ms")) == ("tea", None)
+    assert (await admin.patch(f"/api/people/{who}", json={"disabled": False, "brand": "tea"})).status_code == 200
+    done = [row.action for row in await web.house.store.read(audit) if row.subject == who]
+    assert done[:3] == ["enable_person", "change_person", "disable_person"], "what is so already is not done again"
+    assert ended == [person_handle(who)] * 2
+
+
+async def test_nobody_is_of_a_brand_that_is_not_there(web: Web) -> None:
+    admin = await web.person(Role.ADMIN)
+    who = (await admin.get("/api/me")).json()["id"]
+    answers = (
+        await admin.post("/api/people", json={"name": "林", "role": "viewer", "brand": "nowhere"}),
+        await admin.patch(f"/api/people/{who}", json={"brand": "nowhere"}),
+    )
+    assert [each.status_code for each in answers] == [404, 404]
+    assert len((await admin.get("/api/people")).json()["rows"]) == 1
 
 
 async def test_the_last_administrator_stays_one(web: Web) -> None:
