@@ -51,8 +51,9 @@ class Checkpoints:
                 await self.save([live])
 
     async def save(self, engines: Sequence[Live]) -> None:
-        """Write those that have something new, in one transaction. To be called when all they did is committed."""
-        news = [live for live in engines if live.since_checkpoint]
+        """Write those that have something new, in one transaction. One that is ahead of SQL is passed over: it was
+        restored in this very turn, and its gap is committed in the next."""
+        news = [live for live in engines if live.since_checkpoint and not live.chunks]
         if not news:
             return
         for live in news:

@@ -4,8 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
+
 from app.errors import Unavailable
 from app.realtime.hub import View
+
+log = structlog.get_logger()
 
 Asker = asyncio.Future[bool]
 
@@ -66,7 +70,10 @@ class Inbox:
         """Make the changes."""
         changes, self._changes = self._changes, []
         for change in changes:
-            change()
+            try:
+                change()
+            except Exception:  # a screen's trouble, not that of the sessions
+                log.exception("overlay_breaks")
 
     async def do_works(self) -> None:
         """Do what was to be done between the turns; whoever asked is told what goes wrong, the worker goes on."""

@@ -5,7 +5,6 @@ owner of the session gives them. In one process the same facts go from hand to h
 """
 
 import asyncio
-import contextlib
 import secrets
 from collections.abc import Callable, Iterable
 from typing import Final
@@ -107,8 +106,7 @@ class Owner:
         finally:
             for task in beside:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*beside, return_exceptions=True)
 
     async def stop(self) -> None:
         """Commit what waits, hand every session over, and return."""

@@ -5,7 +5,6 @@ everything. A commit starts when the one before has ended and takes every sessio
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final
 
@@ -213,13 +212,14 @@ class Worker:
                 if self.turned_s or (self._caretaker.began.is_set() and not self._residents.arriving()):
                     self.turned_s = _now()
         finally:
-            for task in (taking, waking, caring):
-                if task is not None:
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
-            self._inbox.close()
-            self._stopped.set()
+            beside = [task for task in (taking, waking, caring) if task is not None]
+            for task in beside:
+                task.cancel()
+            try:
+                await asyncio.gather(*beside, return_exceptions=True)
+            finally:
+                self._inbox.close()
+                self._stopped.set()
 
     async def stop(self) -> None:
         """Finish the turn, save every session's now, hand all of them over, and return."""

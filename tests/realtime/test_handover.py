@@ -2,13 +2,14 @@
 those who stay wait for neither."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from app.bus.memory import MemoryFrameLog, MemoryNews, MemoryOwnership, MemorySessionLog
+from app.bus.ports import Waiting
 from app.clock import ManualClock
 from app.domain.commands import EndSession, Issued
 from app.domain.facts import Fact, SessionFreed, SessionMoved
@@ -110,7 +111,9 @@ class Reluctant(MemoryOwnership):
 
 
 @asynccontextmanager
-async def alone(folder: Path, leases: MemoryOwnership, number: int) -> AsyncIterator[tuple[Store, Worker]]:
+async def alone(
+    folder: Path, leases: MemoryOwnership, number: int, log: MemorySessionLog | None = None
+) -> AsyncIterator[tuple[Store, Worker]]:
     """A worker over the file that `house` makes, with more sessions; not started."""
     async with house(folder):
         pass
@@ -118,7 +121,7 @@ async def alone(folder: Path, leases: MemoryOwnership, number: int) -> AsyncIter
     await store.write(lambda conn: [open_session(conn, opening(n)) for n in range(3, number + 1)])
     worker = Worker(
         store=store,
-        session_log=MemorySessionLog(),
+        session_log=log or MemorySessionLog(),
         hub=Hub(MemoryFrameLog()),
         clock=ManualClock(opening(1).wall_ms),
         restorer=Restorer(store, build="t"),
@@ -146,6 +149,27 @@ async def test_what_is_asked_after_a_stop_is_refused_and_does_not_wait(tmp_path:
         with pytest.raises(Unavailable):
             async with asyncio.timeout(2):
                 await home.worker.show(View("s1", "control", Clearance.OPEN))
+
+
+class Broken(MemorySessionLog):
+    """Has a mistake in it."""
+
+    async def take(self, *_: object) -> Mapping[str, Sequence[Waiting]]:
+        raise ZeroDivisionError
+
+
+async def test_a_worker_that_ends_by_a_mistake_leaves_nobody_waiting_for_it(tmp_path: Path) -> None:
+    async with alone(tmp_path, MemoryOwnership(), 2, Broken()) as (_, worker):
+        running = asyncio.create_task(worker.run())
+        asked = asyncio.create_task(worker.between_turns(nothing))
+        with pytest.raises(ZeroDivisionError):
+            await running
+        async with asyncio.timeout(2):
+            await worker.stop()
+            await asyncio.gather(asked, return_exceptions=True)
+        with pytest.raises(Unavailable):
+            await worker.between_turns(nothing)
+        assert [task for task in asyncio.all_tasks() if task.get_name() == "caretaker"] == []
 
 
 async def test_an_ended_session_that_was_put_back_stays_out_of_memory_until_it_is_needed(tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, delete, select, text, update
 from app.bus.memory import MemoryFrameLog, MemoryOwnership, MemorySessionLog
 from app.bus.ports import Committed, Stored
 from app.clock import ManualClock
+from app.domain.board import DeviceRow
 from app.domain.events import CommentEvent, CommentText
 from app.domain.people import Clearance
 from app.domain.plan import RoomPlan, SessionPlan
-from app.domain.records import Chunk, Entry, Events
+from app.domain.records import Chunk, Entry, Events, Gap
 from app.engine.engine import Engine
 from app.errors import ControlRoomError, Unavailable
 from app.instants import Instant
@@ -29,6 +30,7 @@ from app.realtime.worker import Worker
 from app.rules.pack import shipped_rules
 from app.rules.phrases.reading import shipped_text
 from app.store import tables
+from app.store.checkpoints import newest
 from app.store.chunks import events_stored
 from app.store.contents import keep
 from app.store.database import Store
@@ -379,6 +381,26 @@ async def test_a_session_that_was_left_out_comes_back_by_itself_though_something
         await home.worker.between_turns(nothing)
         await home.worker.between_turns(nothing)
         assert "s1" in home.worker.sessions
+
+
+async def test_what_cannot_be_laid_over_a_board_ends_nobody(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await home.send("s1", "c1")
+        home.worker.lay_over("s1", lambda live: live.overlay.put("no such topic", "key", 1))
+        home.worker.note_device("s1", DeviceRow("d", "平板", True, START))
+        assert (await home.send("s1", "c2")).last == 3
+        assert "d" in home.worker.sessions["s1"].overlay.topic("devices", VIEW)
+
+
+async def test_a_checkpoint_is_never_ahead_of_sql(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await home.send("s1", "c1")
+        live = home.worker.sessions["s1"]
+        live.step(Entry(home.clock.now(), Gap(home.clock.now(), home.clock.now())), home.clock.now())
+        checkpoints = home.worker._checkpoints
+        await checkpoints.save([live])
+        assert await home.store.read(lambda conn: newest(conn, live.session_no)) is None
+        assert live.since_checkpoint, "it is written once that is committed"
 
 
 async def test_what_was_taken_out_of_a_log_is_in_no_frame_any_more_as_soon_as_frames_can_be_reached(
