@@ -43,6 +43,7 @@ class PlainSocket:
         self._watcher: Watcher | None = None
         self._frame: bytes | None = None
         self._wake = asyncio.Event()
+        self._ended = asyncio.Event()
         self._since = self._loop.time()
         self._close: tuple[int, str] | None = None
         self.busy = True
@@ -50,19 +51,18 @@ class PlainSocket:
     async def serve(self, watcher: Watcher) -> None:
         """Serve this viewer until the socket has ended; cancelled, end it."""
         self._watcher = watcher
-        reading = asyncio.create_task(self._read())
-        sending = asyncio.create_task(self._send())
+        tasks = [asyncio.create_task(work) for work in (self._read(), self._send(), self._ended.wait())]
         try:
             if self._close is None:
                 self.busy = False
                 watcher.push()
-            await asyncio.wait({reading, sending}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self.busy = True
             self._leave()
-            for task in (reading, sending):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(reading, sending, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             if self._close is not None:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(FAREWELL_S):
@@ -78,7 +78,7 @@ class PlainSocket:
         if self._close is None:
             self._close = (code, reason)
         self._leave()
-        self._wake.set()
+        self._ended.set()
 
     def tick(self, now: float) -> None:
         if self._frame is not None and now - self._since >= SLOW_S:
@@ -90,8 +90,6 @@ class PlainSocket:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self._close is not None:
-                return
             if self._frame is None:
                 continue
             await self._channel.send_text(payload_of(self._frame).decode())
