@@ -158,18 +158,23 @@ function note (cut) {
   return device.awake || touched ? '' : t('host.sleep')
 }
 
+/** @returns {Card[]} those on the screen of which nobody has been told yet that they are */
+function untold () {
+  return [on.urgent, on.current].filter((card) => card !== null).filter((card) => card.receipt?.shown_ms == null || card.prompt.id === pulled?.prompt)
+}
+
 /**
  * 送达 is what was painted: two frames after the write, and only while the page can be seen.
  *
  * @param {string} id  of the session
  */
 function painted (id) {
-  const fresh = [on.urgent, on.current].filter((card) => card !== null && (card.receipt?.shown_ms == null || card.prompt.id === pulled?.prompt))
-  if (fresh.length === 0) return
+  const written = new Set(untold().map((card) => card.prompt.id))
+  if (written.size === 0) return
   requestAnimationFrame(() => requestAnimationFrame(() => {
     if (document.hidden || gone || session()?.id !== id) return
-    const still = new Set([on.urgent?.prompt.id, on.current?.prompt.id])
-    const added = fresh.filter((card) => card !== null && still.has(card.prompt.id)).map((card) => answers.add(id, { prompt: /** @type {Card} */ (card).prompt.id, stage: 'shown', at_ms: now() }))
+    // Asked again: a card that was written twice in these frames may be told, taken and on the board by now.
+    const added = untold().filter((card) => written.has(card.prompt.id)).map((card) => answers.add(id, { prompt: card.prompt.id, stage: 'shown', at_ms: now() }))
     pulled = null
     if (added.includes(true)) {
       later()
