@@ -87,7 +87,7 @@ class Purger:
             if self._is_old(session):
                 _add(removed, await self.session(session, dry=dry))
         _add(removed, await self._orders(ended, dry=dry))
-        _add(removed, await self._deliveries(dry=dry))
+        _add(removed, await self._deliveries(ended, dry=dry))
         for setting, table, which in BY_AGE:
             before = self._before(getattr(self._keep, setting))
             if before is None:
@@ -100,24 +100,31 @@ class Purger:
         return removed
 
     async def session(self, session: Ended, *, dry: bool = False) -> Removed:
-        """Remove the log and the texts of an ended session. Raises StillRuns."""
+        """Remove the log and the texts of an ended session, which may be done in part; nothing when all of it is.
+
+        Raises StillRuns.
+        """
+        if session.purged_ms is not None and session.whole:
+            return {}
         if dry:
             return await self._store.read(partial(rows.count_of_session, session_no=session.session_no))
         at = self._clock.now()
         await self._store.write(partial(rows.mark, session_no=session.session_no, at=at))
         self._purged(session.id, at)
-        removed: Removed = {}
         for table in OF_SESSION:
-            cut = partial(rows.remove_of_session, table=table, session_no=session.session_no)
-            removed[table.name] = await self._sliced(table.name, cut)
-        removed["alerts"] = await self._sliced("alerts", partial(rows.unquote, session_no=session.session_no))
-        await self._store.write(partial(rows.finish, session_no=session.session_no, removed=removed))
-        return removed
+            await self._removed_of(session, table.name, partial(rows.remove_of_session, table=table))
+        await self._removed_of(session, "alerts", rows.unquote)
+        return await self._store.write(partial(rows.finish, session_no=session.session_no))
+
+    async def _removed_of(self, session: Ended, name: str, cut: Callable[..., Slice]) -> None:
+        number = session.session_no
+        own = partial(cut, session_no=number)
+        await self._sliced(name, partial(rows.counted, session_no=number, name=name, cut=own))
 
     async def user(self, user: str, *, dry: bool = False) -> tuple[Removed, list[str]]:
         """Remove what a viewer wrote; `user`: the hashed id. The sessions that still run are returned beside it."""
         if dry:
-            return {"messages": await self._store.read(partial(rows.count_of_user, user=user))}, []
+            return await self._store.read(partial(rows.count_of_user, user=user)), []
         removed: Removed = {"messages": 0, "chunks": 0, "quarantine": 0}
         running: list[str] = []
         for session_no, name, state in await self._store.read(partial(rows.sessions_of_user, user=user)):
@@ -128,10 +135,11 @@ class Purger:
                 continue
             log.info("viewer_removed", session=name, state=state)
             removed["chunks"] += await self._silence(session_no, user)
-            cut = partial(rows.remove_messages, session_no=session_no, user=user)
-            removed["messages"] += await self._sliced("messages", cut)
             aside = partial(rows.remove_set_aside, session_no=session_no, user=user)
             removed["quarantine"] += await self._store.write(aside)
+            # The messages last: by them a purge that was cut off finds the session again.
+            cut = partial(rows.remove_messages, session_no=session_no, user=user)
+            removed["messages"] += await self._sliced("messages", cut)
             # Whoever has taken it meanwhile has read words that are gone by now.
             await self._store.write(partial(rows.take_from_owner, session_no=session_no))
             self._rewritten(name)
@@ -155,20 +163,27 @@ class Purger:
         before = self._before(self._keep.orders_days)
         if before is None:
             return {}
-        old = [each.session_no for each in ended if each.ended_wall_ms < before]
-        numbers = await self._store.read(partial(rows.sessions_with_orders, session_nos=old))
-        if dry:
-            return {"orders": await self._store.read(partial(rows.count_orders, session_nos=numbers))}
-        cuts = [partial(rows.remove_of_session, table=tables.orders, session_no=number) for number in numbers]
-        return {"orders": sum([await self._sliced("orders", cut) for cut in cuts])}
+        table, times = tables.orders, 0
+        for number in _of(await self._store.read(rows.sessions_with_orders), ended, before):
+            if dry:
+                times += await self._store.read(partial(rows.count_rows, table=table, which=rows.orders_of(number)))
+            else:
+                cut = partial(rows.remove_of_session, table=table, session_no=number)
+                times += await self._sliced("orders", cut)
+        return {"orders": times}
 
-    async def _deliveries(self, *, dry: bool) -> Removed:
+    async def _deliveries(self, ended: list[Ended], *, dry: bool) -> Removed:
         before = self._before(self._keep.deliveries_days)
         if before is None:
             return {}
-        if dry:
-            return {"deliveries": await self._store.read(partial(rows.count_deliveries, before=before))}
-        return {"deliveries": await self._sliced("deliveries", partial(rows.blank_deliveries, before=before))}
+        untold = _of(await self._store.read(rows.sessions_with_untold_words), ended, before)
+        times = 0
+        for which in (rows.told_before(before), *map(rows.untold_in, untold)):
+            if dry:
+                times += await self._store.read(partial(rows.count_rows, table=tables.deliveries, which=which))
+            else:
+                times += await self._sliced("deliveries", partial(rows.blank_deliveries, which=which))
+        return {"deliveries": times}
 
     def _before(self, days: int) -> Instant | None:
         return Instant(self._clock.now() - days * DAY_MS) if days else None
@@ -182,6 +197,12 @@ class Purger:
             if not slice_.more:
                 return done
             await asyncio.sleep(self._pause_s)
+
+
+def _of(numbers: list[int], ended: list[Ended], before: Instant) -> list[int]:
+    """Return those of the sessions that ended before."""
+    old = {each.session_no for each in ended if each.ended_wall_ms < before}
+    return [number for number in numbers if number in old]
 
 
 def _add(total: Removed, more: Mapping[str, int]) -> None:

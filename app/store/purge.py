@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, func, or_, select, update
 
 from app.domain.alerts import Alert, Evidence
 from app.domain.events import CommentEvent, Event
@@ -23,7 +23,7 @@ from app.errors import ControlRoomError
 from app.instants import Instant
 from app.store import tables
 from app.store.counters import next_fence
-from app.store.sessions import lock
+from app.store.sessions import UNFINISHED, lock, removed_of
 
 SLICE_S: Final = 0.003
 """Of the writer, before others have their turn; the commit comes on top."""
@@ -68,6 +68,9 @@ class Slice(Struct, frozen=True):
     more: bool
 
 
+Removal = Callable[[Connection], Slice]
+
+
 def ended_sessions(conn: Connection) -> list[Ended]:
     """Return every session that has ended, oldest first."""
     table = tables.sessions
@@ -85,7 +88,7 @@ def _ended(row: Any) -> Ended:
         kind=row["kind"],
         ended_wall_ms=int(clock.wall_ms + passed) if row["kind"] != "live" else at,
         purged_ms=row["purged_ms"],
-        whole=row["purged_ms"] is None or row["removed"] is not None,
+        whole=row["purged_ms"] is None or (row["removed"] is not None and UNFINISHED not in removed_of(row["removed"])),
     )
 
 
@@ -99,8 +102,28 @@ def mark(conn: Connection, session_no: int, at: Instant) -> None:
         raise StillRuns("the session has not ended", session_no=session_no)
 
 
-def finish(conn: Connection, session_no: int, removed: dict[str, int]) -> None:
-    """Keep what was removed beside the session."""
+def counted(conn: Connection, session_no: int, name: str, cut: Removal) -> Slice:
+    """Remove a slice, and add it to what is kept of it beside the session: whoever goes on counts on from there."""
+    slice_ = cut(conn)
+    removed = _removed(conn, session_no)
+    _keep_removed(conn, session_no, removed | {name: removed.get(name, 0) + slice_.rows, UNFINISHED: 1})
+    return slice_
+
+
+def finish(conn: Connection, session_no: int) -> dict[str, int]:
+    """All of it is done; return what was removed, by table."""
+    removed = {name: rows for name, rows in _removed(conn, session_no).items() if name != UNFINISHED}
+    _keep_removed(conn, session_no, removed)
+    return removed
+
+
+def _removed(conn: Connection, session_no: int) -> dict[str, int]:
+    table = tables.sessions
+    body = conn.scalar(select(table.c.removed).where(table.c.session_no == session_no).with_for_update())
+    return {} if body is None else removed_of(body)
+
+
+def _keep_removed(conn: Connection, session_no: int, removed: dict[str, int]) -> None:
     table = tables.sessions
     body = _texts.encode(removed).decode()
     conn.execute(update(table).where(table.c.session_no == session_no).values(removed=body))
@@ -181,7 +204,7 @@ def unquote(conn: Connection, session_no: int) -> Slice:
         for alert in _quoting(conn, session_no):
             body = _texts.encode(_without_quotes(alert)).decode()
             conn.execute(update(alerts).where(alerts.c.id == alert.id).values(body=body))
-            conn.execute(update(told).where(told.c.alert == alert.id, told.c.text != "").values(text=""))
+            conn.execute(update(told).where(told.c.alert == alert.id, _worded()).values(title="", text=""))
             rows += 1
             if perf_counter() - began > SLICE_S:
                 return Slice(rows, True)
@@ -222,17 +245,15 @@ def _emptied(evidence: Evidence) -> Evidence:
 # What goes by its own age.
 
 
-def count_orders(conn: Connection, session_nos: Sequence[int]) -> int:
-    """Return how many order events the sessions have."""
-    return _count(conn, tables.orders, tables.orders.c.session_no.in_(session_nos))
-
-
-def sessions_with_orders(conn: Connection, session_nos: Sequence[int]) -> list[int]:
-    """Return those of the sessions that have orders."""
+def sessions_with_orders(conn: Connection) -> list[int]:
+    """Return the ended sessions that have orders."""
     table, sessions = tables.orders, tables.sessions
     some = exists().where(table.c.session_no == sessions.c.session_no)
-    query = select(sessions.c.session_no).where(sessions.c.session_no.in_(session_nos), some)
-    return list(conn.scalars(query))
+    return list(conn.scalars(select(sessions.c.session_no).where(sessions.c.state == "ended", some)))
+
+
+def orders_of(session_no: int) -> ColumnElement[bool]:
+    return tables.orders.c.session_no == session_no
 
 
 def old_audit(before: int) -> ColumnElement[bool]:
@@ -275,29 +296,41 @@ def unused_contents(before: int) -> ColumnElement[bool]:
     return and_(kept.c.kept_ms < before, *(~exists().where(column == kept.c.hash) for column in named))
 
 
-def blank_deliveries(conn: Connection, before: int) -> Slice:
-    """Empty a slice of the texts of messages that were settled before."""
+def sessions_with_untold_words(conn: Connection) -> list[int]:
+    """Return the sessions with words of messages that were never sent, such as a drill's: they have no end of their
+    own and go by that of their session."""
+    table = tables.deliveries
+    return list(conn.scalars(select(table.c.session_no).where(table.c.settled_ms.is_(None), _worded()).distinct()))
+
+
+def untold_in(session_no: int) -> ColumnElement[bool]:
+    table = tables.deliveries
+    return and_(table.c.session_no == session_no, table.c.settled_ms.is_(None), _worded())
+
+
+def told_before(before: int) -> ColumnElement[bool]:
+    return and_(tables.deliveries.c.settled_ms < before, _worded())
+
+
+def blank_deliveries(conn: Connection, which: ColumnElement[bool]) -> Slice:
+    """Empty a slice of the words of messages."""
     table = tables.deliveries
 
     def some(step: int) -> int:
-        few = select(table.c.id).where(_told_before(before)).limit(step)
-        return conn.execute(update(table).where(table.c.id.in_(few)).values(text="")).rowcount
+        few = select(table.c.id).where(which).limit(step)
+        return conn.execute(update(table).where(table.c.id.in_(few)).values(title="", text="")).rowcount
 
     return _in_slices(conn, table, some)
 
 
-def _told_before(before: int) -> ColumnElement[bool]:
-    table = tables.deliveries
-    return and_(table.c.settled_ms < before, table.c.text != "")
+def _worded() -> ColumnElement[bool]:
+    """A title may hold what the host said as well as a text may."""
+    return or_(tables.deliveries.c.text != "", tables.deliveries.c.title != "")
 
 
 def count_rows(conn: Connection, table: Table, which: ColumnElement[bool]) -> int:
     """Return how many rows would go."""
     return _count(conn, table, which)
-
-
-def count_deliveries(conn: Connection, before: int) -> int:
-    return _count(conn, tables.deliveries, _told_before(before))
 
 
 def may_begin(conn: Connection, now: Instant, every_ms: int) -> bool:
@@ -315,11 +348,15 @@ def may_begin(conn: Connection, now: Instant, every_ms: int) -> bool:
 
 
 def sessions_of_user(conn: Connection, user: str) -> list[tuple[int, str, str]]:
-    """Return (number, id, state) of each session in which a viewer wrote."""
+    """Return (number, id, state) of each session in which a viewer wrote, be it set aside alone."""
     table, sessions = tables.messages, tables.sessions
     wrote = exists().where(table.c.session_no == sessions.c.session_no, table.c.user_id == user)
-    query = select(sessions.c.session_no, sessions.c.id, sessions.c.state).where(wrote).order_by(sessions.c.session_no)
-    return [(row.session_no, row.id, row.state) for row in conn.execute(query)]
+    aside = exists().where(tables.quarantine.c.session_no == sessions.c.session_no)
+    query = select(sessions.c.session_no, sessions.c.id, sessions.c.state, wrote.label("wrote"))
+    found = conn.execute(query.where(or_(wrote, aside)).order_by(sessions.c.session_no)).all()
+    return [
+        (row.session_no, row.id, row.state) for row in found if row.wrote or _set_aside_of(conn, row.session_no, user)
+    ]
 
 
 def take_from_owner(conn: Connection, session_no: int) -> None:
@@ -333,9 +370,13 @@ def take_from_owner(conn: Connection, session_no: int) -> None:
         conn.execute(delete(tables.checkpoints).where(tables.checkpoints.c.session_no == session_no))
 
 
-def count_of_user(conn: Connection, user: str) -> int:
-    """Return how many messages of a viewer there are."""
-    return _count(conn, tables.messages, tables.messages.c.user_id == user)
+def count_of_user(conn: Connection, user: str) -> dict[str, int]:
+    """Return how many rows of a viewer would go, by table."""
+    aside = conn.scalars(select(tables.quarantine.c.session_no).distinct()).all()
+    return {
+        "messages": _count(conn, tables.messages, tables.messages.c.user_id == user),
+        "quarantine": sum(len(_set_aside_of(conn, session_no, user)) for session_no in aside),
+    }
 
 
 def remove_messages(conn: Connection, session_no: int, user: str) -> Slice:
@@ -386,11 +427,16 @@ def _without_words(event: Event) -> Event:
 
 def remove_set_aside(conn: Connection, session_no: int, user: str) -> int:
     """Remove what was set aside in a session and holds words of a viewer, or cannot be looked into any more."""
+    gone = _set_aside_of(conn, session_no, user)
+    table = tables.quarantine
+    with _overwritten(conn):
+        return sum(conn.execute(delete(table).where(table.c.id == each)).rowcount for each in gone)
+
+
+def _set_aside_of(conn: Connection, session_no: int, user: str) -> list[int]:
     table = tables.quarantine
     query = select(table.c.id, table.c.codec, table.c.schema, table.c.body).where(table.c.session_no == session_no)
-    gone = [row.id for row in conn.execute(query) if _may_repeat(row, user)]
-    with _overwritten(conn):
-        return conn.execute(delete(table).where(table.c.id.in_(gone))).rowcount if gone else 0
+    return [row.id for row in conn.execute(query) if _may_repeat(row, user)]
 
 
 def _may_repeat(row: Any, user: str) -> bool:
@@ -400,7 +446,6 @@ def _may_repeat(row: Any, user: str) -> bool:
     return isinstance(body, Events) and any(_by(event, user) for event in body.events)
 
 
-Removal = Callable[[Connection], Slice]
 Condition = Callable[[int], ColumnElement[bool]]
 BY_AGE: Final[tuple[tuple[str, Table, Condition], ...]] = (
     ("audit_days", tables.audit, old_audit),

@@ -24,6 +24,9 @@ from app.store.statements import insert_rows
 LOCK_MS: Final = 1_000
 """So long the row of a session is waited for; the other sessions of a worker wait meanwhile."""
 
+UNFINISHED: Final = "unfinished"
+"""Among what was removed of a session: the purge that was begun is not at its end."""
+
 
 class RoomTaken(ControlRoomError):
     """The room has a planned or live session already; `session` in the context is that one."""
@@ -265,8 +268,14 @@ def _row(found: RowMapping, rooms: dict[int, tuple[str, ...]]) -> SessionRow:
     clock = SessionClock(values.pop("clock_wall_ms"), values.pop("clock_session_ms"), values.pop("clock_rate"))
     values["summary"] = msgspec.json.decode(values["summary"], type=dict[str, float])
     if values["removed"] is not None:
-        values["removed"] = msgspec.json.decode(values["removed"], type=dict[str, int])
+        removed = removed_of(values["removed"])
+        values["removed"] = None if UNFINISHED in removed else removed
     return SessionRow(**values, clock=clock, rooms=rooms.get(values["session_no"], ()))
+
+
+def removed_of(body: str) -> dict[str, int]:
+    """Return table -> rows removed of a session, with UNFINISHED among them while there may be more."""
+    return msgspec.json.decode(body, type=dict[str, int])
 
 
 def _values(row: SessionRow) -> dict[str, Any]:

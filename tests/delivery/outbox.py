@@ -1,12 +1,9 @@
 """An outbox with one live and one demo session, a manual clock, and pumps over it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from msgspec.structs import replace
-from sqlalchemy import Connection
 
 from app.clock import ManualClock
 from app.delivery.courier import Resolve, resolved
@@ -18,9 +15,8 @@ from app.domain.effects import Effects
 from app.domain.identity import derived_id
 from app.domain.plan import SessionKind
 from app.domain.workspace import Channel
-from app.errors import Unavailable
 from app.store import deliveries, sessions
-from app.store.database import Backend, Store, T
+from app.store.database import Store
 from app.store.deliveries import Attempt
 from app.store.ledger import commit_group
 from tests.delivery.chat import SECRET, Chat
@@ -134,38 +130,6 @@ class Outbox:
     def states(self, row: Delivery) -> list[str]:
         """Return the states of a row that screens were told, in order."""
         return [one.state for one in self.told if one.id == row.id]
-
-
-class Away:
-    """The real database, which goes away at one call: a read before it is made, a write once it is committed."""
-
-    def __init__(self, backend: Backend, read: int, write: int) -> None:
-        self._backend, self._reads, self._writes = backend, read, write
-        self.look, self.close = backend.look, backend.close
-
-    @classmethod
-    @contextmanager
-    def at(cls, store: Store, *, read: int = 0, write: int = 0) -> Iterator[None]:
-        """Let a store lose its database at the given read or write of the block, counted from 1."""
-        whole = store._backend
-        store._backend = cls(whole, read, write)
-        try:
-            yield
-        finally:
-            store._backend = whole
-
-    async def read(self, fn: Callable[[Connection], T]) -> T:
-        self._reads -= 1
-        if self._reads == 0:
-            raise Unavailable("the database is away")
-        return await self._backend.read(fn)
-
-    async def write(self, fn: Callable[[Connection], T]) -> T:
-        done = await self._backend.write(fn)
-        self._writes -= 1
-        if self._writes == 0:
-            raise Unavailable("the database is away")
-        return done
 
 
 async def pump_out(pump: Pump) -> None:

@@ -11,7 +11,8 @@ from app.domain.deliveries import Delivery
 from app.errors import Unavailable
 from app.instants import later
 from tests.delivery.chat import HANG, Chat
-from tests.delivery.outbox import NOW, Away, Outbox, pump_out
+from tests.delivery.outbox import NOW, Outbox, pump_out
+from tests.store.away import Away
 
 
 class Pause:

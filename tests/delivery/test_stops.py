@@ -14,7 +14,8 @@ from app.delivery.pump import HOLD_MS
 from app.domain.workspace import Channel
 from app.errors import Unavailable
 from tests.delivery.chat import HANG, RESET, SECRET, Answer, Chat
-from tests.delivery.outbox import Away, Outbox, pump_out
+from tests.delivery.outbox import Outbox, pump_out
+from tests.store.away import Away
 
 PUMP = """
 import asyncio, sys

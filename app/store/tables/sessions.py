@@ -50,7 +50,8 @@ sessions = Table(
     CheckConstraint("state IN ('planned', 'live', 'paused', 'ended')", name="state"),
     partial_index("ix_sessions_open", "session_no", where="state <> 'ended'"),
 )
-"""`purged_ms`: since when the session cannot be rebuilt; `removed`: table -> rows, once all of it is done."""
+"""`purged_ms`: since when the session cannot be rebuilt; `removed`: table -> rows, and `unfinished` while
+there are more."""
 
 session_rooms = Table(
     "session_rooms",
