@@ -49,7 +49,7 @@ async def test_an_address_that_is_no_page_at_all_is_answered_with_one() -> None:
     async with client(NotFound("")) as browser:
         answer = await browser.get("/nothing/here")
     assert answer.status_code == 404
-    assert "地址可能写错了" in answer.text
+    assert "网址可能写错了" in answer.text
 
 
 async def test_the_api_answers_a_browser_with_a_problem_document_too() -> None:

@@ -8,7 +8,6 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -31,8 +30,8 @@ from app.realtime.frames import apply, delta_frame, encode, snapshot_frames
 from app.routers import words
 from app.routers.pages import RoomName, Visitor, desk_pages
 from tests.web import moment
+from tests.web.assets import STATIC
 
-STATIC = Path(__file__).parents[2] / "static"
 FIRST_EPOCH = 7
 
 
@@ -186,17 +185,19 @@ class House:
                 WebSocketRoute("/ws/overview", self.follow_overview),
                 Mount("/static", StaticFiles(directory=STATIC)),
             ],
-            lifespan=self._lifespan,
         )
         self.app.include_router(desk_pages(self))
 
     @asynccontextmanager
-    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+    async def going_on(self) -> AsyncIterator[None]:
+        """Let time pass: beats come, and where it drifts the figures move."""
         tasks = [asyncio.create_task(live(self.console))] if self.drifting else []
         tasks.append(asyncio.create_task(self._beats()))
-        yield
-        for task in tasks:
-            task.cancel()
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
 
     async def _beats(self) -> None:
         while True:
@@ -324,13 +325,16 @@ QR = (
 @asynccontextmanager
 async def served(house: House, port: int = 0) -> AsyncIterator[str]:
     """Serve on loopback for as long as the block runs; yields the address."""
-    config = uvicorn.Config(house.app, host="127.0.0.1", port=port, log_level="error", lifespan="off", ws="websockets-sansio")
+    config = uvicorn.Config(
+        house.app, host="127.0.0.1", port=port, log_level="error", lifespan="off", ws="websockets-sansio"
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     try:
         while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
             await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        async with house.going_on():
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:
         server.should_exit = server.force_exit = True  # a page may never answer: it is not waited for
         await house.console.cut(1012)

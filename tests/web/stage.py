@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,8 +32,8 @@ from app.domain.rundown import Rundown, Segment
 from app.routers import errors
 from app.routers.host_pages import Link, Tablet, host_pages
 from app.routers.offline import Shell, read_shell
+from tests.web.assets import STATIC
 
-STATIC = Path(__file__).parents[2] / "static"
 DEVICE, ROOM, SESSION = "d1", "r1", "s1"
 NOW = 1_795_437_384_000  # 2026-11-23 20:36:24 in Shanghai
 MINUTE = 60_000
