@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Final
+from time import monotonic
+from typing import Final, Protocol, TypeVar
 
 from msgspec import Struct
 from sqlalchemy import URL
@@ -28,6 +29,10 @@ from app.store.backup import FileTaken, Manifest, NoBackup
 from app.store.database import Store, normalised
 
 DUMP_S: Final = 6 * 3_600
+LOOK_EVERY_S: Final = 0.1
+"""How often it is asked whether a dump is still wanted."""
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class NoDump(ControlRoomError):
@@ -53,23 +58,27 @@ async def back_up(here: Installation, wanted: Backup) -> Answer:
     """Write the copy and say what is in it. Raises FileTaken, DiskFull, CannotWrite, NoDump, DumpFailed."""
     target, url = Path(wanted.file), normalised(here.settings.database)
     if url.get_backend_name() != "sqlite":
-        size = await asyncio.to_thread(_dump, url, target)
+        size = await _in_a_thread(partial(_dump, url, target))
         told = word("dumped", wanted.language, file=str(target), size=_size(size))
         return Answer((told,), data={"file": str(target), "bytes": size})
-    unwanted = threading.Event()
-    copy = partial(
-        _copy,
-        Path(str(url.database)),
-        target,
-        taken_ms=here.clock.now(),
-        given_up=unwanted.is_set,
-    )
-    try:
-        manifest, size = await asyncio.to_thread(copy)
-    finally:
-        unwanted.set()  # cancelled: the thread ends soon, and takes its half file with it
+    copy = partial(_copy, Path(str(url.database)), target, taken_ms=here.clock.now())
+    manifest, size = await _in_a_thread(copy)
     lines = (word("backed_up", wanted.language, file=str(target), size=_size(size)), *_counted(manifest.rows))
     return Answer(lines, data={"file": str(target), "bytes": size, **_data(manifest)})
+
+
+class _GiveUp(Protocol[T_co]):
+    """Work of a thread that asks now and then whether it is still wanted."""
+
+    def __call__(self, *, given_up: Callable[[], bool]) -> T_co: ...
+
+
+async def _in_a_thread(work: _GiveUp[T]) -> T:
+    unwanted = threading.Event()
+    try:
+        return await asyncio.to_thread(work, given_up=unwanted.is_set)
+    finally:
+        unwanted.set()  # cancelled: the thread ends soon, and takes its half file with it
 
 
 def _copy(source: Path, target: Path, *, taken_ms: int, given_up: Callable[[], bool]) -> tuple[Manifest, int]:
@@ -77,7 +86,7 @@ def _copy(source: Path, target: Path, *, taken_ms: int, given_up: Callable[[], b
     return manifest, target.stat().st_size
 
 
-def _dump(url: URL, target: Path) -> int:
+def _dump(url: URL, target: Path, *, given_up: Callable[[], bool]) -> int:
     """Let the server's own tool write the copy; the password goes by the environment, never by the command line.
 
     Returns the size of the file.
@@ -91,19 +100,33 @@ def _dump(url: URL, target: Path) -> int:
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         command = [tool, "--format=custom", "--no-password", f"--file={part}"]
-        ran = subprocess.run(
-            command, env={**os.environ, **_server(url)}, capture_output=True, text=True, timeout=DUMP_S, check=False
-        )
-        if ran.returncode != 0:
-            raise DumpFailed(ran.stderr.strip().splitlines()[-1][:300] if ran.stderr.strip() else "pg_dump failed")
+        code, complaints = _run(command, {**os.environ, **_server(url)}, given_up)
+        if code != 0:
+            raise DumpFailed(complaints[-1][:300] if complaints else "pg_dump failed")
         copies.publish(part, target)
         return target.stat().st_size
-    except subprocess.TimeoutExpired:
-        raise DumpFailed(f"pg_dump was not done within {DUMP_S // 3_600} hours") from None
     except OSError as fault:
         raise copies.CannotWrite(f"the file cannot be written: {fault.strerror}", file=str(target)) from None
     finally:
         part.unlink(missing_ok=True)
+
+
+def _run(command: list[str], environ: Mapping[str, str], given_up: Callable[[], bool]) -> tuple[int, list[str]]:
+    """Run a tool to its end, or to its being given up, and return its code and what it complained of, line by line."""
+    began = monotonic()
+    with subprocess.Popen(
+        command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as running:
+        while True:
+            try:
+                _, complaints = running.communicate(timeout=LOOK_EVERY_S)
+                return running.returncode, complaints.strip().splitlines()
+            except subprocess.TimeoutExpired:
+                late = monotonic() - began > DUMP_S
+                if late or given_up():
+                    running.kill()  # it writes nothing but a file that is thrown away
+                if late:
+                    raise DumpFailed(f"pg_dump was not done within {DUMP_S // 3_600} hours") from None
 
 
 def _server(url: URL) -> dict[str, str]:

@@ -102,13 +102,13 @@ def check(file: Path) -> Manifest:
         raise NoBackup(f"the file cannot be read: {fault}", file=str(file)) from None
 
 
-def restore(file: Path, target: Path, *, now_s: int) -> Manifest:
-    """Check a backup and put its database under a name where there is none. Raises NoBackup, FileTaken, DiskFull.
+def restore(file: Path, target: Path, *, now_s: int) -> None:
+    """Put the database of a backup that has passed its check under a name where there is none. Raises NoBackup when
+    the copy is not sound, FileTaken, DiskFull.
 
     Its next fence is above `now_s`, seconds of the wall clock, and so above every one that was given after the backup:
     screens that were open then know the epochs of those, and would take lower ones for the past.
     """
-    manifest = check(file)
     for taken in (target, Path(f"{target}-wal"), Path(f"{target}-shm")):
         if taken.exists():  # what lies in a -wal is of the database beside it, and may be its newest part
             raise FileTaken("there is a database already; move it away first, all its files", file=str(taken))
@@ -120,7 +120,6 @@ def restore(file: Path, target: Path, *, now_s: int) -> Manifest:
             _check_soundness(writing)
         _on_disk(part)
         publish(part, target)
-    return manifest
 
 
 def _open(file: Path) -> sqlite3.Connection:

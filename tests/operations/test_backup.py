@@ -1,21 +1,28 @@
 """Promises of a backup: whole or not there, taken beside a running server, proved by a restore that is rehearsed."""
 
 import asyncio
+import os
 import re
 import shutil
 import sqlite3
 import stat
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
+from app.access.access import Access
+from app.clock import SystemClock
 from app.operations.backup import Backup, _server, back_up, rehearse, restore
+from app.operations.installation import Installation
+from app.settings import Settings
 from app.store import backup as copies
 from app.store.backup import FileTaken, NoBackup
 from app.store.counters import newest_fence
-from app.store.database import normalised
+from app.store.database import Store, normalised
 from tests.operations.house import House, comment, open_house
 from tests.servers import package_folder
 
@@ -128,6 +135,46 @@ async def test_a_copy_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
         with pytest.raises(Exception, match="given up"):
             copies.back_up(source, tmp_path / "x", build="t", taken_ms=0, given_up=lambda: True)
     assert [each.name for each in tmp_path.iterdir()] == ["data"]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    for _ in range(1_000):
+        if true():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
+
+
+def runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_a_dump_that_is_given_up_ends_its_tool_and_leaves_nothing(
+    tmp_path: Path, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool, told = tmp_path / "bin" / "pg_dump", tmp_path / "told"
+    tool.parent.mkdir()
+    tool.write_text(f'#!/bin/sh\necho $$ > "{told}.part" && mv "{told}.part" "{told}" && exec sleep 60\n')
+    tool.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
+    clock = SystemClock()
+    here = Installation(
+        settings=Settings(_env_file=None, database_url=SecretStr("postgresql://u:p@127.0.0.1:1/x")),
+        store=sqlite_store,
+        clock=clock,
+        access=Access(store=sqlite_store, clock=clock),
+    )
+    dumping = asyncio.create_task(back_up(here, Backup("en", str(tmp_path / "kept" / "dump"))))
+    (tmp_path / "kept").mkdir()
+    await until(told.exists)
+    dumping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dumping
+    await until(lambda: not runs(int(told.read_text())) and not list((tmp_path / "kept").iterdir()))
 
 
 def test_two_tries_for_one_file_do_not_meet_in_its_unfinished_part(tmp_path: Path) -> None:
