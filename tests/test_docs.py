@@ -19,6 +19,7 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
+from fastapi import FastAPI
 from msgspec.structs import replace
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
@@ -28,8 +29,10 @@ from app.cli import COMMANDS
 from app.delivery.event import EVENT_BYTES, VERSION, Story, Type, event_of
 from app.delivery.robots import Message, Robot
 from app.delivery.webhook import Webhook
+from app.domain import frames
 from app.domain.alerts import Evidence
 from app.domain.events import KINDS
+from app.domain.frames import Frame
 from app.errors import ControlRoomError
 from app.intake.batch import PAYLOADS, read_batch
 from app.intake.gate import Gate
@@ -38,6 +41,7 @@ from app.intake.seal import Seal
 from app.metrics.own import METRICS
 from app.replay.plan import READERS, Part, read_plan
 from app.routers.errors import problem_document, status_of
+from app.routers.stream import AUDIENCES, install_streams
 from app.rules.check import check, run_tests
 from app.rules.file import _DEFAULT_KEYS, _FILE_KEYS
 from app.rules.reading import _EVIDENCE_KEYS, _LEVEL_KEYS, _POLICIES, _RULE_KEYS, _TEXT_KEYS
@@ -451,6 +455,20 @@ def test_the_refusals_of_the_api_have_the_status_the_page_gives_them() -> None:
 def test_the_problem_on_the_page_of_the_api_is_the_one_that_is_told() -> None:
     (shown,) = [json.loads(block.text) for block in blocks("api")]
     assert problem_document(LockedOut("too many attempts; wait 30 s", wait_s=30), "zh-CN") == shown
+
+
+def test_the_page_of_the_api_names_every_stream_frame_and_close_code() -> None:
+    app = FastAPI()
+    install_streams(app)
+    told = re.findall(r"^\| `(/ws/[^`?]+)", page("api"), re.MULTILINE)
+    assert told == [re.sub(r"\{\w+_id\}", "{id}", route.path) for route in app.routes if route.path.startswith("/ws/")]  # type: ignore[attr-defined]
+    rows = re.findall(r"^\| `(\w+)` \| ((?:`\w+` ?)+)\|", page("api"), re.MULTILINE)
+    assert {name: tuple(re.findall(r"`(\w+)`", fields)) for name, fields in rows} == {
+        str(frame.__struct_config__.tag): frame.__struct_fields__ for frame in get_args(Frame)
+    }
+    closes = {str(code) for name, code in vars(frames).items() if name.startswith("CLOSE_")}
+    assert closes <= set(re.findall(r"\b\d{4}\b", page("api")))
+    assert all(f"`{audience}`" in page("api") for audience in AUDIENCES)
 
 
 # recordings.md

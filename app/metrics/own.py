@@ -70,7 +70,7 @@ SENDS: Final = METRICS.counter(
     "cueroom_sends_total", "Tries to send to groups, by kind of channel and what came of it", "channel_kind", "result"
 )
 SEND_SECONDS: Final = METRICS.histogram(
-    "cueroom_send_seconds", "A try to send, from the first byte to the answer", _SLOW
+    "cueroom_send_seconds", "A try to send, from the choice of a robot to the answer", _SLOW
 )
 
 PURGED: Final = METRICS.counter("cueroom_purged_rows_total", "Rows removed by retention, by table", "table")
