@@ -26,6 +26,7 @@ from app.store.alerts import of_session
 from app.store.deliveries import standings
 from app.store.doctor import SourceCount, counts
 from app.store.faults import TookTooLong
+from app.store.quarantine import SetAside, set_aside_in
 from app.store.sessions import SessionRow, last_session_of
 from app.store.sizes import sizes
 from app.store.workspace import all_channels, all_rooms, room
@@ -46,12 +47,14 @@ class Examine(Struct, frozen=True):
 
 
 class Finding(Struct, frozen=True):
-    """What is known of a room: its counts by source and kind, its newest session, conflicts by source."""
+    """What is known of a room: its counts by source and kind, its newest session with what was set aside in it,
+    conflicts by source."""
 
     room: Room
     session: SessionRow | None
     counts: list[SourceCount]
     conflicts: dict[str, int]
+    aside: list[SetAside]
 
 
 async def _disk(here: Installation) -> dict[str, int]:
@@ -128,7 +131,8 @@ def _finding(conn: Connection, of: Room) -> Finding:
     newest = last_session_of(conn, of.id)
     found = counts(conn, of.id)
     conflicts = {each.source: each.conflicts for each in found if each.kind == WHOLE_SOURCE and each.conflicts}
-    return Finding(of, newest, found, conflicts | (_conflicts(conn, newest) if newest is not None else {}))
+    aside = set_aside_in(conn, newest.session_no) if newest is not None else []
+    return Finding(of, newest, found, conflicts | (_conflicts(conn, newest) if newest is not None else {}), aside)
 
 
 def _conflicts(conn: Connection, session: SessionRow) -> dict[str, int]:
@@ -146,6 +150,10 @@ def _told(finding: Finding, now: Instant, language: str) -> Iterator[str]:
     of, session = finding.room, finding.session
     state = f"{session.id} {session.kind} {session.state}" if session else word("no_session", language)
     yield f"{of.id}  {of.name} · {of.platform} · {state}"
+    for each in finding.aside:
+        last = _clock(each.last_ms, of.zone)
+        told = word("set_aside", language, kind=each.kind, entries=each.entries, events=each.events, last=last)
+        yield f"  {told}{each.reason}"
     if not finding.counts:
         yield f"  {word('no_records', language)}"
         return
@@ -221,6 +229,7 @@ def _data(finding: Finding, now: Instant) -> dict[str, Any]:
         "session": None if session is None else {"id": session.id, "kind": session.kind, "state": session.state},
         "sources": [_counted(count, now) for count in finding.counts],
         "conflicts": finding.conflicts,
+        "set_aside": msgspec.to_builtins(finding.aside),
     }
 
 

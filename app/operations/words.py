@@ -76,6 +76,11 @@ _TEXTS: Final[Sentences] = {
     "no_session": ("还没有场次", "還沒有場次", "no session yet"),
     "no_records": ("还没有收到任何记录", "還沒有收到任何記錄", "no record has come yet"),
     "late": ("迟到", "遲到", "late"),
+    "set_aside": (
+        "已隔离 {entries} 批（{kind}，共 {events} 条），最近 {last}：",
+        "已隔離 {entries} 批（{kind}，共 {events} 條），最近 {last}：",
+        "set aside: {entries} × {kind} with {events} records, last at {last}: ",
+    ),
     "refused": ("拒收：{codes}", "拒收：{codes}", "refused: {codes}"),
     "unknown_fields": ("不认识的字段：{names}", "不認識的欄位：{names}", "unknown fields: {names}"),
     "head_source": ("来源", "來源", "source"),

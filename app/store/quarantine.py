@@ -1,23 +1,22 @@
 """隔离: records that failed twice alone, set aside with the reason so that their session goes on."""
 
 from msgspec import Struct
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
-from app.domain.records import CODEC, SCHEMA, Entry, Events, decode_entry, encode_entry
+from app.domain.records import CODEC, SCHEMA, Entry, Events, encode_entry
 from app.instants import Instant
 from app.store import tables
 from app.store.statements import insert_rows
 
 
-class SetAside(Struct, frozen=True, kw_only=True):
-    id: int
-    session_no: int
-    at_ms: int
+class SetAside(Struct, frozen=True):
+    """What was set aside for one reason. `kind`: of the entries; `events`: how many records are in them."""
+
     reason: str
     kind: str
+    entries: int
     events: int
-    entry: Entry | None
-    """None when its bytes cannot be read any more."""
+    last_ms: int
 
 
 def set_aside(conn: Connection, session_no: int, entry: Entry, reason: str, at: Instant) -> None:
@@ -29,19 +28,15 @@ def set_aside(conn: Connection, session_no: int, entry: Entry, reason: str, at: 
     insert_rows(conn, tables.quarantine, [row])
 
 
-def set_aside_in(conn: Connection, session_no: int) -> list[SetAside]:
-    """Return what was set aside in a session, oldest first."""
+def set_aside_in(conn: Connection, session_no: int, *, most: int = 20) -> list[SetAside]:
+    """Return what was set aside in a session by reason, the newest first."""
     table = tables.quarantine
-    rows = conn.execute(select(table).where(table.c.session_no == session_no).order_by(table.c.id)).mappings()
-    return [
-        SetAside(
-            id=row["id"],
-            session_no=row["session_no"],
-            at_ms=row["at_ms"],
-            reason=row["reason"],
-            kind=row["kind"],
-            events=row["events"],
-            entry=decode_entry(row["body"]) if (row["codec"], row["schema"]) == (CODEC, SCHEMA) else None,
-        )
-        for row in rows
-    ]
+    last = func.max(table.c.at_ms)
+    query = (
+        select(table.c.reason, table.c.kind, func.count(), func.sum(table.c.events), last)
+        .where(table.c.session_no == session_no)
+        .group_by(table.c.reason, table.c.kind)
+        .order_by(last.desc(), table.c.reason)
+        .limit(most)
+    )
+    return [SetAside(reason, kind, n, int(events), at) for reason, kind, n, events, at in conn.execute(query)]
