@@ -64,6 +64,12 @@ def device_handle(device: str) -> str:
     return f"device:{device}"
 
 
+def device_of(handle: str) -> str | None:
+    """Return the tablet of which this is the handle; None for a handle of something else."""
+    kind, _, device = handle.partition(":")
+    return device if kind == "device" else None
+
+
 def token_handle(token: str) -> str:
     return f"token:{token}"
 

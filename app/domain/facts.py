@@ -115,11 +115,6 @@ class TabletsHere(Struct, frozen=True, tag="tablets"):
     rooms: dict[str, list[DeviceRow]]
 
 
-class TabletRevoked(Struct, frozen=True, tag="tablet-revoked"):
-    room: str
-    device: str
-
-
 class Revoked(Struct, frozen=True, tag="revoked"):
     """A sign-in, a role, a token or a tablet ended: what hangs on the handle is closed."""
 
@@ -154,7 +149,6 @@ Fact = (
     | DeliveryMoved
     | ChannelStood
     | TabletsHere
-    | TabletRevoked
     | Revoked
     | WorkspaceChanged
     | WorkerHere

@@ -116,9 +116,11 @@ class Overlay:
     def device(self, row: DeviceRow) -> None:
         self.put("devices", row.id, row)
 
-    def drop_device(self, device: str) -> None:
-        if self._topics["devices"].pop(device, None) is not None:
-            self.versions["devices"] += 1
+    def drop_device(self, device: str) -> bool:
+        """Show a tablet no more; False when it was not shown."""
+        shown = self._topics["devices"].pop(device, None) is not None
+        self.versions["devices"] += shown
+        return shown
 
     def health(self, unsaved_since_ms: int | None) -> None:
         self.put("health", "store", HealthRow(unsaved_since_ms))

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from app.access.principal import device_of
 from app.bus.ports import FrameLog, News, Ownership, SessionLog
 from app.clock import Clock
 from app.domain.board import DeviceRow
@@ -22,6 +23,7 @@ from app.domain.facts import (
     DeliveryMoved,
     Fact,
     OutboxMoved,
+    Revoked,
     SessionFreed,
     SessionMoved,
     SessionOpened,
@@ -174,6 +176,9 @@ class Owner:
                 worker.note_delivery(row)
             case ChannelStood(standing=standing):
                 worker.note_standing(standing)
+            case Revoked(handle=handle) if (device := device_of(handle)) is not None:
+                self._tablets.revoke(device)
+                worker.drop_device(device)
             case TabletsHere():
                 self._tablets.hear(fact)
             case CardsWanted(whole=whole):

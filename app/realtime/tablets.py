@@ -51,6 +51,8 @@ class TabletsHeard:
     def __init__(self, clock: Clock, changed: Callable[[str, DeviceRow], None]) -> None:
         self._clock, self._changed = clock, changed
         self._processes: dict[str, tuple[int, Mapping[str, Sequence[DeviceRow]]]] = {}
+        self._revoked: set[str] = set()
+        """Paired no more, though a process has not let go of them yet."""
 
     def hear(self, fact: TabletsHere) -> None:
         """Take what one process holds now in place of what it held before."""
@@ -65,11 +67,16 @@ class TabletsHeard:
         self._processes = {name: held for name, held in self._processes.items() if now - held[0] < SILENT_MS}
         self._compare(before)
 
+    def revoke(self, device: str) -> None:
+        """A tablet is paired no more: that its socket ends is no news then."""
+        if any(held == device for _, held in self._all()):
+            self._revoked.add(device)
+
     def of(self, rooms: Sequence[str]) -> Iterator[DeviceRow]:
         """Return the rows of the rooms' tablets, for a session that has just come into memory."""
         wanted = set(rooms)
         for (room, _), row in self._all().items():
-            if room in wanted:
+            if room in wanted and row.id not in self._revoked:
                 yield row
 
     def _all(self) -> dict[tuple[str, str], DeviceRow]:
@@ -83,5 +90,9 @@ class TabletsHeard:
             if (room, device) not in before:
                 self._changed(room, row)
         for (room, device), row in before.items():
-            if (room, device) not in after:
+            if (room, device) in after:
+                continue
+            if device in self._revoked:
+                self._revoked.discard(device)
+            else:
                 self._changed(room, DeviceRow(device, row.name, False, self._clock.now()))

@@ -171,9 +171,15 @@ class Worker:
         """A tablet came or went."""
         self.lay_over(session, lambda live: live.overlay.device(row))
 
-    def drop_device(self, session: str, device: str) -> None:
-        """A tablet was revoked."""
-        self.lay_over(session, lambda live: live.overlay.drop_device(device))
+    def drop_device(self, device: str) -> None:
+        """A tablet is paired no more: it is shown nowhere."""
+
+        def later() -> None:
+            for session, live in self._residents.live.items():
+                if live.overlay.drop_device(device):
+                    self._telling.soon(session)
+
+        self._inbox.lay(later)
 
     def lay_over(self, session: str, change: Callable[[Live], None]) -> None:
         """Have what lies over a session's boards changed in the next turn, in the order of asking."""

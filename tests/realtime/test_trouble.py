@@ -34,8 +34,8 @@ from app.store.checkpoints import newest
 from app.store.chunks import events_stored
 from app.store.contents import keep
 from app.store.database import Store
-from app.store.migrate import upgrade
 from app.store.sessions import Opening, open_session, session
+from tests.realtime.empty import migrated
 
 START = Instant(1_795_000_000_000)
 POISON = "poison"
@@ -122,9 +122,9 @@ async def house(
     frames: MemoryFrameLog | None = None,
 ) -> AsyncIterator[House]:
     """A worker over a real SQLite file with two live sessions; `spoil` is done to the database before it starts."""
-    url = f"sqlite:///{folder / 'c.sqlite3'}"
-    upgrade(url)
-    store = await Store.open(url)
+    file = folder / "c.sqlite3"
+    file.write_bytes(migrated())
+    store = await Store.open(f"sqlite:///{file}")
     await store.write(lambda conn: [open_session(conn, opening(n)) for n in (1, 2)])
     if spoil is not None:
         await store.write(spoil)

@@ -27,8 +27,8 @@ from app.rules.pack import shipped_rules
 from app.rules.phrases.reading import shipped_text
 from app.store import chunks, prompts
 from app.store.database import Store
-from app.store.migrate import upgrade
 from app.store.sessions import Opening, open_session, session
+from tests.realtime.empty import migrated
 
 START = Instant(1_795_000_000_000)
 PLAN = SessionPlan(
@@ -85,11 +85,11 @@ async def house(
     folder: Path, clock: ManualClock | None = None, *, fresh: bool = True, plan: SessionPlan = PLAN
 ) -> AsyncIterator[House]:
     """A worker over a real SQLite file; stopped cleanly when left."""
-    url = f"sqlite:///{folder / 'c.sqlite3'}"
+    file = folder / "c.sqlite3"
     clock = clock or ManualClock(START)
     if fresh:
-        upgrade(url)
-    store = await Store.open(url)
+        file.write_bytes(migrated())
+    store = await Store.open(f"sqlite:///{file}")
     if fresh:
         opening = Opening(
             id="s1",
