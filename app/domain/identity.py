@@ -3,7 +3,7 @@
 from hashlib import blake2b
 from typing import Final, NewType
 
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64_intdigest, xxh32_intdigest
 
 Position = NewType("Position", int)
 """Place of a record in its session's log: dense from 1, one for each event, command, gap, clock change or heartbeat."""
@@ -36,3 +36,5 @@ quick_hash: Final = xxh3_64_intdigest
 
 Without a key: who crafts two ids with one hash hides the second, which it could have sent under the first id.
 """
+fingerprint: Final = xxh32_intdigest
+"""4 bytes of hash, to tell one content under an id from another."""

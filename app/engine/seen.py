@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from app.domain.events import Event
-from app.domain.identity import quick_hash
+from app.domain.identity import fingerprint, quick_hash
 
 HORIZON_MS: Final = 30 * 60 * 1_000
 LEAST_MS: Final = 2 * 60 * 1_000
@@ -18,7 +18,6 @@ SLICE_IDS: Final = 20_000
 """A slice is closed after so many ids too: neither packing one nor forgetting one may hold up the loop."""
 FORGOTTEN_AT_ONCE: Final = 2
 """Slices, a few milliseconds; after a storm the others follow with the next ones."""
-_PRINT: Final = 0xFFFF_FFFF
 
 Verdict = Literal["new", "same", "conflict"]
 _encode = msgspec.msgpack.Encoder().encode
@@ -65,7 +64,7 @@ class SeenIds:
         if not starts or applied_ms >= starts[-1] + SLICE_MS:
             self._begin(applied_ms)
         keys = [quick_hash(event.id.encode()) for event in events]
-        prints = [quick_hash(_encode(event)) & _PRINT for event in events]
+        prints = list(map(fingerprint, map(_encode, events)))
         contents, number = self._contents, len(keys)
         fits = len(self._keys) + number <= SLICE_IDS
         if fits and len(set(keys)) == number and contents.keys().isdisjoint(keys):
@@ -131,7 +130,7 @@ class SeenKeys(Struct):
     def take(self, key: str, content: Struct) -> Verdict:
         """Note a key; say whether it is new, was seen with this content, or with another."""
         contents, hashed = self.contents, quick_hash(key.encode())
-        print_ = quick_hash(_encode(content)) & _PRINT
+        print_ = fingerprint(_encode(content))
         first = contents.get(hashed)
         if first is None:
             contents[hashed] = print_

@@ -24,7 +24,7 @@ from app.engine.seen import SeenKeys, SeenSlices
 from app.engine.sources import Source
 from app.rules.machine import Memory
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Of a checkpoint; one of another format is thrown away. Grows with every change of a struct in here."""
 
 

@@ -5,7 +5,7 @@ Payloads are sealed in place: they were decoded a moment ago and nobody else has
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,6 +15,7 @@ from app.domain.events import (
     Act,
     AdSpend,
     CommentText,
+    Event,
     Ext,
     Gifted,
     Listing,
@@ -78,11 +79,12 @@ class Gate:
             Ticket: self._ticket,
             Status: self._status,
         }
+        self._of_kinds = {kind: self._checks[get_type_hints(kind)["payload"]] for kind in get_args(Event)}
 
     @property
-    def checks(self) -> Mapping[type, Check]:
-        """What seals a payload of each type and returns None, or returns the first thing wrong with it."""
-        return self._checks
+    def checks(self) -> Mapping[type[Event], Check]:
+        """By kind of event: what seals its payload and returns None, or returns the first thing wrong with it."""
+        return self._of_kinds
 
     def check(self, payload: object) -> Fault | None:
         """Seal the payload and return None, or return the first thing wrong with it."""

@@ -44,10 +44,10 @@ Placed = tuple[int, Event]
 
 @dataclass(slots=True)
 class Lane:
-    """One room of one batch. `fault`: why nothing of this room is taken; `low`, `high`: session time."""
+    """One room of one batch. `fault`: why nothing of this room is taken; `low`, `high`: session time, else nothing."""
 
     room: str
-    low: int = 0
+    low: int = 1
     high: int = 0
     fault: Fault | None = None
     events: list[Placed] = field(default_factory=list)
@@ -74,30 +74,27 @@ def sort_into_lanes(body: bytes, batch: Batch, lane_of: Callable[[str], Lane], g
     checks, short, faults = gate.checks, gate.short, batch.faults
     name, room, lane = "", None, Lane("")
     low, high, take = lane.low, lane.high, lane.events.append
-    for index, event in zip(places, batch.events, strict=True):
+    for placed in zip(places, batch.events, strict=True):
+        index, event = placed
         if event.room != room:
             room = event.room
             lane = lanes.get(room) or lanes.setdefault(room, lane_of(room))
             low, high, take = lane.low, lane.high, lane.events.append
-        fault = lane.fault
-        if fault is None:
-            if not low <= event.occurred_ms <= high:
-                fault = _when(event.occurred_ms, lane)
-            elif not 0 < len(event.id) <= short:
-                if not event.id:
-                    name = name or content_hash(body)
-                    force_setattr(event, "id", derived_id(name, index))
-                elif gate.long(event.id):
-                    fault = ("too_long", "id")
-            if fault is None:
-                payload = event.payload
-                fault = checks[type(payload)](payload)
+        kind = type(event)
+        if low <= event.occurred_ms <= high and 0 < len(event.id) <= short:  # nearly all of them
+            fault = checks[kind](event.payload)
+        else:
+            fault = lane.fault or _when(event.occurred_ms, lane)
+            if fault is None and not event.id:
+                name = name or content_hash(body)
+                force_setattr(event, "id", derived_id(name, index))
+            elif fault is None and gate.long(event.id):
+                fault = ("too_long", "id")
+            fault = fault or checks[kind](event.payload)
         if fault is not None:
             faults.append((index, fault))
             continue
-        placed = index, event
         take(placed)
-        kind = type(event)
         if kind in _APART:
             if kind is StatusEvent:
                 lane.has_status = True
@@ -106,7 +103,9 @@ def sort_into_lanes(body: bytes, batch: Batch, lane_of: Callable[[str], Lane], g
     return lanes
 
 
-def _when(occurred_ms: int, lane: Lane) -> Fault:
+def _when(occurred_ms: int, lane: Lane) -> Fault | None:
+    if lane.low <= occurred_ms <= lane.high:
+        return None
     if occurred_ms in _SECONDS:
         return ("seconds_not_milliseconds", "occurred_ms")
     return ("occurred_too_old" if occurred_ms < lane.low else "occurred_in_future", "occurred_ms")
