@@ -678,6 +678,9 @@ def test_a_past_that_cannot_be_had_is_said_and_asked_for_again_after_a_pause(sta
     page.unroute("**/series?metric=viewers*")
     expect_minutes(page)
     expect(page.locator("#past-missing")).to_be_hidden()
+    page.route("**/series?*", lambda route: route.fulfill(status=503))
+    page.goto(stage.url + OVERVIEW)
+    expect(page.locator("#over-note")).to_contain_text("部分历史加载失败，正在重试")
 
 
 def test_what_left_the_board_is_marked_where_it_was(stage: Stage, page: Page) -> None:

@@ -34,7 +34,8 @@ const state = {
   drawing: false,
   worstFirst: localStorage.getItem(ORDER) === 'worst',
   /** @type {{ ids: readonly string[], at: number }} */ order: { ids: [], at: -Infinity },
-  /** @type {Map<string, { session: string, history: History }>} */ pasts: new Map()
+  /** @type {Map<string, { session: string, history: History }>} */ pasts: new Map(),
+  /** Rooms whose past could not be had so far. @type {Set<string>} */ missing: new Set()
 }
 const scheme = location.protocol === 'https:' ? 'wss' : 'ws'
 const feed = new Feed(`${scheme}://${location.host}/ws/overview`, {
@@ -80,7 +81,8 @@ function draw () {
   show(find(document, '#rail-none'), alarmed.length === 0)
   show(find(document, '#rooms-none'), all.length === 0)
   const live = all.filter(isOn).length
-  put(find(document, '#over-note'), all.length > 0 ? t('overview.note', { live, off: all.length - live }) : '')
+  const note = all.length > 0 ? t('overview.note', { live, off: all.length - live }) : ''
+  put(find(document, '#over-note'), state.missing.size > 0 ? `${note} · ${t('console.charts.missed')}` : note)
   attr(find(document, '#rooms'), 'data-n', all.length)
   for (const button of document.querySelectorAll('.rooms [data-cmd], .rail [data-cmd]')) shell.guard(/** @type {HTMLButtonElement} */ (button))
   drawShell(all)
@@ -178,8 +180,13 @@ async function load (card, history) {
   const from = nowOf(card) - SPARK_MS
   const body = await read(`/api/sessions/${encodeURIComponent(card.session ?? '')}/series?${SERIES}&from_ms=${from}`)
   if (state.pasts.get(card.room)?.history !== history) return
-  if (body === null) { setTimeout(() => load(card, history), ASK_AGAIN_MS); return }
-  history.load(body.rows)
+  if (body === null) {
+    state.missing.add(card.room)
+    setTimeout(() => load(card, history), ASK_AGAIN_MS)
+  } else {
+    state.missing.delete(card.room)
+    history.load(body.rows)
+  }
   redraw()
 }
 
