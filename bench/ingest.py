@@ -15,7 +15,7 @@ from bench._load import Load, post_for
 from bench._server import ROOM, Served, free_port, running, served, token, use_core
 
 SECONDS = 8.0
-SIZES = {100: (32, 300), 1000: (16, 60), 1: (32, 1_500)}
+SIZES = {100: (96, 100), 1000: (32, 30), 1: (64, 800)}
 """Batch size -> connections, and bodies made ready for each: making them must not be what is measured."""
 SKUS = ("SKU-1", "SKU-2", "SKU-3")
 
