@@ -7,7 +7,8 @@ Language = Literal["zh-CN", "zh-TW", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("zh-CN", "zh-TW", "en")
 
 Words = dict[str, str]
-"""Language -> text. zh-CN is always there; a page shows it, marked with its `lang`, where its own is missing."""
+"""Language -> text. zh-CN is always there, but in what was typed on a page of another language; a page shows it, marked
+with its `lang`, where its own is missing."""
 
 
 def in_language(words: Words, language: str) -> str:

@@ -274,6 +274,12 @@ def test_free_text_is_bounded_counted_and_sent(stage: Stage, console: Page) -> N
     field.press("Control+Enter")
     expect(field).to_have_value("")
     assert last_command(stage, console)["body"] == {"text": {"zh-CN": "报一下产地"}, "level": "urgent"}
+    console.goto(f"{stage.url}{CONSOLE}?lang=en")
+    expect(alert_row(console, "a-warm")).to_be_visible()
+    field.fill("Say where it is from")
+    field.press("Control+Enter")
+    expect(field).to_have_value("")
+    assert last_command(stage, console)["body"]["text"] == {"en": "Say where it is from"}
 
 
 STATES = {

@@ -19,13 +19,14 @@ import { drawTab } from './console_panels.js'
 import { pressed } from './console_room.js'
 
 const PROMPT_LENGTH = 60
+const ON_THE_BOARD_MS = 5_000 // by then the board has what was sent, and its alert offers it no more
 const ANSWERED = 'cueroom.calls'
 
 export class HostPart {
   /** @type {DeviceRow | null} */ #device = null
   /** @type {Map<string, number>} */ #heard = new Map()
   #listening = false
-  /** Alerts whose draft is on its way: until the board has it, it is not sent again. @type {Set<string>} */ #drafts = new Set()
+  /** Alerts whose draft is on its way, from any button. @type {Set<string>} */ #drafts = new Set()
   /** @type {Set<string>} */ #answered = new Set(JSON.parse(sessionStorage.getItem(ANSWERED) ?? '[]'))
   #urgent = false
   /** @type {number | null} */ #pairExpires = null
@@ -71,7 +72,6 @@ export class HostPart {
 
   #heed () {
     const prompts = this.#prompts
-    for (const prompt of prompts) if (prompt.alert) this.#drafts.delete(prompt.alert)
     this.#hear(prompts)
     this.#room.shell.heedCalls(this.#waitingCalls(prompts).map((call) => call.key))
   }
@@ -123,7 +123,8 @@ export class HostPart {
     this.#drafts.add(alert.id)
     const correction = proposal(alert) === 'correct'
     const sent = await this.#send({ text: alert.host ?? {}, level: correction ? 'urgent' : 'normal', alert: alert.id }, button)
-    if (!sent) this.#drafts.delete(alert.id)
+    if (sent) setTimeout(() => this.#drafts.delete(alert.id), ON_THE_BOARD_MS)
+    else this.#drafts.delete(alert.id)
   }
 
   /** @param {{ text: Words, level: string, alert?: string, quick?: string }} prompt @param {HTMLButtonElement | null} button */
