@@ -29,9 +29,6 @@ class Static(StaticFiles):
         response.headers["Cache-Control"] = "no-cache"
         return response
 
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        return await super().get_response(path, scope)
-
 
 class Compress:
     """Sends pages and our own files compressed; answers, streams and downloads of the API go out as they are made."""

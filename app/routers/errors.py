@@ -1,7 +1,6 @@
 """The one table from refusals to statuses: a problem document (RFC 9457) or a page, in the reader's language."""
 
 import math
-import traceback
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +12,7 @@ from starlette.responses import Response
 
 from app.domain.words import Language
 from app.errors import ControlRoomError, Kind, NotFound
-from app.logs import REQUEST
+from app.logs import REQUEST, story
 from app.routers.requests import template_of
 from app.routers.words import catalogue, error_words, language_of, page
 
@@ -138,12 +137,6 @@ def _waiting(error: ControlRoomError) -> dict[str, str]:
 
 def _answer(request: Request, error: ControlRoomError) -> Response:
     return problem_page(request, error) if wants_page(request) else problem(error, language_of(request))
-
-
-def story(error: BaseException) -> str:
-    """Return where a mistake happened, for the log: no message and no values, which may be somebody's secrets."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    return f"{type(error).__name__}\n{frames}"
 
 
 def install(app: FastAPI) -> None:

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.access.passwords import LONGEST, SHORTEST
 from app.domain.people import Role
+from app.routers.fields import LocalPath
 from app.routers.offline import BUILD_HEADER, Shell, read_shell, worker_script
 from app.routers.words import catalogue, fill, language_of, page, places
 
@@ -81,11 +82,10 @@ def host_pages(doors: Doors, shell: Shell | None = None) -> APIRouter:
     kept = shell or read_shell()
 
     @router.get("/login")
-    async def login(request: Request, next: Long = "/", problem: Short = "", wait_s: Wait = 0) -> Response:  # noqa: A002
-        where = local(next)
+    async def login(request: Request, next: LocalPath = "/", problem: Short = "", wait_s: Wait = 0) -> Response:  # noqa: A002
         if await doors.signed_in(request):
-            return RedirectResponse(where, 303)
-        return await _form(request, doors, "login.html", problem, wait_s, next=where)
+            return RedirectResponse(next, 303)
+        return await _form(request, doors, "login.html", problem, wait_s, next=next)
 
     @router.get("/first")
     async def first(request: Request, token: Long = "", problem: Short = "", wait_s: Wait = 0) -> Response:
@@ -149,12 +149,6 @@ def problem_words(request: Request, code: str, wait_s: int) -> str:
     text = catalogue(language_of(request)).get(f"error.{code}", "")
     values = {"wait_s": wait_s, "least": SHORTEST, "most": LONGEST}
     return fill(text, values) if places(text) <= values.keys() else ""
-
-
-def local(next_page: str) -> str:
-    """Return a path of this site as it is, anything else as the start page."""
-    plain = next_page.startswith("/") and not next_page.startswith("//") and "\\" not in next_page
-    return next_page if plain and next_page.isprintable() else "/"
 
 
 def _minutes(ms: int) -> str:

@@ -32,14 +32,13 @@ class House:
 
     async def visitor(self, request: Request) -> Visitor | None:
         person = await self._person(request)
-        return None if person is None else Visitor(person.id, person.name, person.role)
+        return None if person is None else Visitor(person.id, person.name, person.role, person.brand)
 
     async def rooms(self, visitor: Visitor) -> Sequence[RoomName]:
-        brand = next((each.brand for each in await self._access.people.everybody() if each.id == visitor.id), None)
         return [
             RoomName(room.id, room.name, room.platform, room.zone)
             for room in self._catalogue.rooms()
-            if brand in ("", room.brand)
+            if visitor.brand in ("", room.brand)
         ]
 
     async def signed_in(self, request: Request) -> bool:

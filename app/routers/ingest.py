@@ -19,8 +19,9 @@ from app.errors import ControlRoomError, Unavailable
 from app.intake.batch import Form
 from app.intake.door import Door, Overfull, Source
 from app.intake.refusals import BodyTooBig, BodyTooSlow, UnsupportedMediaType
+from app.logs import story
 from app.metrics.own import INGEST_SECONDS
-from app.routers.errors import Broken, MethodNotAllowed, problem, story
+from app.routers.errors import Broken, MethodNotAllowed, problem
 from app.routers.ingest_log import NOBODY, IngestLog
 from app.routers.requests import HEADER, begin
 from app.routers.words import language_of

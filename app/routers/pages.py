@@ -17,11 +17,12 @@ PARTS: Final = ("common", "shell", "overview", "console", "metric", "state", "ti
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A signed-in person."""
+    """A signed-in person. `brand` empty: every brand's."""
 
     id: str
     name: str
     role: Role
+    brand: str = ""
 
     @property
     def initial(self) -> str:

@@ -1,7 +1,7 @@
 """Signing in and out, and the links by which a first password is chosen. The forms of the pages post here."""
 
 from typing import Annotated, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -12,6 +12,7 @@ from app.errors import ControlRoomError
 from app.routers.answers import json
 from app.routers.deps import Runtime, RuntimeDep, address_of
 from app.routers.errors import problem, retry_after_s
+from app.routers.fields import LocalPath
 from app.routers.words import language_of
 
 router = APIRouter(tags=["sign-in"])
@@ -25,7 +26,7 @@ async def sign_in(
     runtime: RuntimeDep,
     name: Field,
     password: Field,
-    next_page: Annotated[str, Form(alias="next", max_length=512)] = "/",
+    next_page: Annotated[LocalPath, Form(alias="next")] = "/",
 ) -> Response:
     """Sign in with name and password: a cookie, and where to go."""
     try:
@@ -33,8 +34,8 @@ async def sign_in(
             name, password, address=address_of(request), browser=request.headers.get("user-agent", "")
         )
     except ControlRoomError as refusal:
-        return refused(request, refusal, "/login", next=local_path(next_page))
-    return _in(request, runtime, entered, local_path(next_page))
+        return refused(request, refusal, "/login", next=next_page)
+    return _in(request, runtime, entered, next_page)
 
 
 @router.post("/first")
@@ -100,10 +101,3 @@ def refused(request: Request, refusal: ControlRoomError, form: str, **query: str
     if (wait := retry_after_s(refusal)) is not None:
         facts["wait_s"] = str(wait)
     return RedirectResponse(f"{form}?{urlencode(facts)}", 303)
-
-
-def local_path(path: str) -> str:
-    """Return a path of this site as it is, anything else as the start page."""
-    parts = urlsplit(path)
-    plain = path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
-    return path if plain and not parts.scheme and not parts.netloc else "/"

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -14,6 +14,8 @@ from app.access.devices import FREE_OF_ALL, BadCode
 from app.access.principal import device_handle, person_handle, sign_in_handle
 from app.access.secret import secret_hash
 from app.domain.people import SYSTEM, Role
+from app.routers.house import House, Rooms
+from app.routers.pages import Visitor
 from app.store.audit import audit
 from app.store.database import Store
 from app.store.faults import DiskFull
@@ -67,6 +69,16 @@ async def test_a_form_without_a_script_is_led_to_its_page_and_never_to_another_s
     wrong = await client.post("/login", data={"name": "周敏", "password": "wrong", "next": "/rooms/a"})
     assert wrong.headers["location"] == "/login?problem=bad_credentials&next=%2Frooms%2Fa"
     assert "set-cookie" not in wrong.headers
+
+
+async def test_a_page_names_the_rooms_of_its_visitors_brand_and_asks_nobody_for_it(web: Web) -> None:
+    class Nothing:
+        """In the place of everything that would ask the database."""
+
+    house = House(cast("Access", Nothing()), cast("Rooms", web.house.catalogue))
+    tea, every = Visitor("p1", "林", Role.VIEWER, "tea"), Visitor("p2", "周", Role.VIEWER)
+    assert [room.id for room in await house.rooms(tea)] == ["tea-dy", "duo", "duo-2"]
+    assert len(await house.rooms(every)) == 6
 
 
 async def test_a_wrong_name_and_a_wrong_password_are_told_alike_after_the_same_work(web: Web) -> None:

@@ -10,7 +10,7 @@ from http.client import HTTPResponse
 import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, ViewportSize, expect
 
-from app.routers.host_pages import local
+from app.routers.fields import local_path
 from app.routers.words import catalogue
 from tests.web.assets import STATIC, modules
 from tests.web.stage import Stage
@@ -113,7 +113,7 @@ def test_language_and_theme_are_plain_links_that_are_remembered(stage: Stage) ->
     ],
 )
 def test_sign_in_leads_to_pages_of_this_site_only(wished: str, where: str) -> None:
-    assert local(wished) == where
+    assert local_path(wished) == where
 
 
 def test_a_link_cannot_put_words_into_the_page(stage: Stage) -> None:
