@@ -7,7 +7,7 @@ one process with all of them the bus is memory; else Redis carries it, and every
 import asyncio
 import gc
 import secrets
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
@@ -17,7 +17,7 @@ import structlog
 from app import __version__
 from app.access.access import Access
 from app.bus.memory import MemoryFrameLog, MemoryNews, MemoryOwnership, MemorySessionLog
-from app.bus.ports import FrameLog, Kept, News, Ownership, SessionLog, Stored
+from app.bus.ports import FrameLog, News, Ownership, SessionLog
 from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisNews, RedisOwnership, RedisSessionLog
 from app.clock import Clock, SystemClock
 from app.delivery.pump import Pump
@@ -26,7 +26,6 @@ from app.delivery.standby import Standby
 from app.domain.facts import (
     BoardWanted,
     CardChanged,
-    CardsWanted,
     ChannelStood,
     DeliveryMoved,
     Fact,
@@ -56,8 +55,9 @@ from app.intake.seal import Seal
 from app.intake.tally import Tally
 from app.operations.observed import Observed
 from app.operations.purge import Purger
-from app.realtime.hub import Clocked, Hub, View
-from app.realtime.overview import EVERY_BRAND, Overview, overview_view
+from app.realtime.hub import Clocked, View
+from app.realtime.overview import EVERY_BRAND, OVERVIEW, Overview, overview_view
+from app.realtime.overview_screen import FramesHere, OverviewScreen
 from app.realtime.owner import Owner
 from app.realtime.relay import Relay
 from app.realtime.sockets import Sockets
@@ -71,9 +71,7 @@ from app.store.keys import key
 
 log = structlog.get_logger()
 
-OVERVIEW_EVERY_S = 1.0
-TELL_BOARDS_EVERY_S = 10.0
-CARDS_EVERY_S = 2.0
+FORGET_BOARDS_EVERY_S = 10.0
 TAIL_WITHIN_S = 1.0
 BUS_WITHIN_S = 3.0
 TURN_WITHIN_S = 30.0
@@ -130,42 +128,6 @@ def bus_of(settings: Settings) -> Bus:
     return redis_bus(settings.redis_url.get_secret_value()) if settings.scaled_out else memory_bus()
 
 
-class _Frames:
-    """The frames of sessions come by the bus, those of the overview are this process's own."""
-
-    def __init__(self, sessions: FrameLog, overview: FrameLog) -> None:
-        self._sessions, self._overview = sessions, overview
-
-    def of(self, board: str) -> FrameLog:
-        return self._overview if board.startswith("overview:") else self._sessions
-
-    async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None:
-        await self.of(board).put_snapshot(board, epoch, seq, parts)
-
-    async def publish(self, board: str, frame: Stored) -> None:
-        await self.of(board).publish(board, frame)
-
-    async def publish_all(self, frames: Sequence[tuple[str, Stored]]) -> Collection[str]:
-        own = [one for one in frames if self.of(one[0]) is self._overview]
-        others = [one for one in frames if self.of(one[0]) is self._sessions]
-        return {*await self._overview.publish_all(own), *await self._sessions.publish_all(others)}
-
-    async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
-        return await self.of(board).since(board, epoch, seq)
-
-    async def has(self, board: str) -> bool:
-        return await self.of(board).has(board)
-
-    async def newest(self, board: str) -> Kept | None:
-        return await self.of(board).newest(board)
-
-    async def wait(self, board: str, epoch: int, seq: int, within_ms: int) -> Sequence[Stored]:
-        return await self.of(board).wait(board, epoch, seq, within_ms)
-
-    async def forget(self, board: str, epoch: int) -> None:
-        await self.of(board).forget(board, epoch)
-
-
 class Runtime:
     """Owns the parts of one process. Everything routers need is an attribute here."""
 
@@ -219,11 +181,10 @@ class Runtime:
         self.tablets = TabletsOfProcess(self.clock, self.news.tell)
         self.overview = Overview(epoch=0, rooms=self.catalogue.rooms, session_of=self._session_shown)
         self._overview_frames = MemoryFrameLog()
-        self._overview_hub = Hub(self._overview_frames)
-        self._overview_whole = True
+        self._overview_screen = OverviewScreen(self.overview, self._overview_frames, self.clock, self.news.tell)
         self.viewers = Viewers(
             Relay(
-                frames=_Frames(self.frames, self._overview_frames),
+                frames=FramesHere(self.frames, self._overview_frames),
                 clock=self.clock,
                 want=self._want_here,
                 clocked=self._clocked,
@@ -338,8 +299,8 @@ class Runtime:
         if "web" in self.roles:
             self._run(self.viewers.run(), "viewers")
             self._run(self.sockets.run(), "sockets")
-            self._run(self._watch_overview(), "overview")
-            self._run(self._ask_for_boards(), "boards")
+            self._run(self._overview_screen.run(), "overview")
+            self._run(self._forget_boards(), "boards")
             self._run(self._tell_tablets(), "tablets")
             self._run(self._keep_tally(), "tally")
         self._run(self._read_again(), "reload")
@@ -416,7 +377,7 @@ class Runtime:
 
     def _missed(self) -> None:
         """Others may have told what was not heard: read it again."""
-        self._overview_whole = True
+        self._overview_screen.doubt()
         self.sockets.doubt()
         self._outdated.set()
         for view in list(self._boards):
@@ -430,6 +391,9 @@ class Runtime:
                 await work
             except ControlRoomError as refusal:
                 log.warning("news_not_followed", code=refusal.code, detail=refusal.detail)
+                self._outdated.set()
+            except Exception:
+                log.exception("news_break")
                 self._outdated.set()
 
         task = asyncio.create_task(patiently())
@@ -481,22 +445,21 @@ class Runtime:
 
     def _want_here(self, view: View) -> None:
         """Somebody watches a board here: have it made, or kept, by whoever can."""
-        if not view.of.startswith("overview:"):
+        if view.of.startswith(OVERVIEW):
+            self._overview_screen.want(view)
+        else:
             self._want(view)
-        elif not self._overview_hub.keep(view, self.clock.now()):
-            board = self.overview.of(view.of.removeprefix("overview:"))
-            self._soon(self._overview_hub.show(view, board, self.clock.now()))
 
     def _want(self, view: View) -> None:
         self._boards[view] = asyncio.get_running_loop().time()
         self.news.tell(BoardWanted(view.of, view.audience, view.clearance))
 
-    async def _ask_for_boards(self) -> None:
-        """Forget the boards that nobody has kept."""
+    async def _forget_boards(self) -> None:
+        """Forget those that nobody watches any more: a new owner is not asked for them."""
         while True:
-            await asyncio.sleep(TELL_BOARDS_EVERY_S)
+            await asyncio.sleep(FORGET_BOARDS_EVERY_S)
             now = asyncio.get_running_loop().time()
-            self._boards = {view: at for view, at in self._boards.items() if now - at < 2 * TELL_BOARDS_EVERY_S}
+            self._boards = {view: at for view, at in self._boards.items() if now - at < 2 * FORGET_BOARDS_EVERY_S}
 
     def _ask_again(self, session: str) -> None:
         """A session has a new owner, who does not know yet which of its boards are watched here."""
@@ -558,24 +521,6 @@ class Runtime:
     def _session_shown(self, room: str) -> str | None:
         showing = self.directory.showing(room)
         return showing.id if showing is not None else None
-
-    async def _watch_overview(self) -> None:
-        """Once a second, while somebody looks: ask for the rows, and tell what has changed of them."""
-        asked = float("-inf")
-        while True:
-            await asyncio.sleep(OVERVIEW_EVERY_S)
-            boards = self._overview_hub.boards()
-            if not boards:
-                self._overview_whole = True
-                continue
-            now = asyncio.get_running_loop().time()
-            if self._overview_whole or now - asked >= CARDS_EVERY_S:
-                self.news.tell(CardsWanted(self._overview_whole))
-                self._overview_whole, asked = False, now
-            self.overview.touch()
-            for of in boards:
-                board = self.overview.of(of.removeprefix("overview:"))
-                await self._overview_hub.tell(of, board, self.clock.now())
 
     # Keeping.
 

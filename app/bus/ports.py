@@ -107,8 +107,22 @@ class Kept:
     deltas: tuple[Stored, ...]
 
 
-class FrameLog(Protocol):
-    """Ring of encoded deltas and the newest snapshot of each board: snapshot, then every later delta, no gap."""
+class FrameReader(Protocol):
+    """The side of the frame log from which boards are followed: snapshot, then every later delta, no gap."""
+
+    async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
+        """The deltas after (epoch, seq), oldest first; None when not all are held, or the epoch is another."""
+        ...
+
+    async def newest(self, board: str) -> Kept | None: ...
+
+    async def wait(self, board: str, epoch: int, seq: int, within_ms: int) -> Sequence[Stored]:
+        """Deltas after (epoch, seq), waiting up to `within_ms` for the first; empty when none came."""
+        ...
+
+
+class FrameLog(FrameReader, Protocol):
+    """Ring of encoded deltas and the newest snapshot of each board."""
 
     async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None: ...
 
@@ -121,18 +135,8 @@ class FrameLog(Protocol):
         epoch has been published, of which nothing was. Raises Unavailable; some may have been published then."""
         ...
 
-    async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
-        """The deltas after (epoch, seq), oldest first; None when not all are held, or the epoch is another."""
-        ...
-
-    async def newest(self, board: str) -> Kept | None: ...
-
     async def has(self, board: str) -> bool:
         """Whether a snapshot is held. Cheap; what is held, and may have an end, is held on for as long as before."""
-        ...
-
-    async def wait(self, board: str, epoch: int, seq: int, within_ms: int) -> Sequence[Stored]:
-        """Deltas after (epoch, seq), waiting up to `within_ms` for the first; empty when none came."""
         ...
 
     async def forget(self, board: str, epoch: int) -> None:
@@ -153,7 +157,7 @@ class Ownership(Protocol):
         ...
 
     async def acquire(self, name: str, within_ms: int) -> Fence | None:
-        """Take or renew nothing: take `name` for `within_ms`; None while another holds it."""
+        """Take `name` for `within_ms`; None while it is held, by whomever."""
         ...
 
     async def acquire_all(self, names: Collection[str], within_ms: int) -> Mapping[str, Fence]:

@@ -16,6 +16,8 @@ log = structlog.get_logger()
 
 CHECKPOINT_EVERY_MS: Final = 30_000
 CHECKPOINT_EVERY_EVENTS: Final = 50_000
+CHECKPOINT_AT_MOST_EVERY_MS: Final = 2_000
+"""In a storm a checkpoint copies some hundred thousand ids; what comes in two seconds is applied again in less."""
 
 
 class Checkpoints:
@@ -31,8 +33,9 @@ class Checkpoints:
 
     def plan(self, live: Live, wall: Instant) -> None:
         """Note whether the session is worth a checkpoint by now."""
-        old = wall - live.checkpointed_ms >= CHECKPOINT_EVERY_MS
-        if live.since_checkpoint and (old or live.since_checkpoint >= CHECKPOINT_EVERY_EVENTS):
+        age = wall - live.checkpointed_ms
+        many = live.since_checkpoint >= CHECKPOINT_EVERY_EVENTS and age >= CHECKPOINT_AT_MOST_EVERY_MS
+        if live.since_checkpoint and (many or age >= CHECKPOINT_EVERY_MS):
             self.want(live)
 
     def want(self, live: Live) -> None:

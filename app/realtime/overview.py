@@ -25,13 +25,15 @@ from app.realtime.live import Live
 
 log = structlog.get_logger()
 
+OVERVIEW: Final = "overview:"
+"""How the names of its boards begin."""
 EVERY_BRAND: Final = "*"
 READINGS: Final = ("viewers", "gmv", "interaction_rate_5m", "comments_60s")
 
 
 def overview_view(brand: str, clearance: Clearance) -> View:
     """Name the overview of one brand's rooms, or of every brand's (EVERY_BRAND)."""
-    return View(f"overview:{brand}", "control", clearance)
+    return View(OVERVIEW + brand, "control", clearance)
 
 
 class Cards:

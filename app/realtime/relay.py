@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from app.bus.ports import FrameLog
+from app.bus.ports import FrameReader
 from app.clock import Clock
 from app.domain.frames import BEAT_MS
 from app.errors import ControlRoomError
@@ -31,7 +31,7 @@ class Follower:
     """Owns a board's track, which it keeps as new as the frame log. Where the log has no board yet, or does not answer,
     it goes on asking. `told`: called when the track has changed."""
 
-    def __init__(self, frames: FrameLog, view: View, told: Callable[[], None]) -> None:
+    def __init__(self, frames: FrameReader, view: View, told: Callable[[], None]) -> None:
         self.track = Track()
         self._frames = frames
         self._name = view.name
@@ -110,7 +110,7 @@ class Follower:
 class _Shown:
     """One board: its follower, its fan-out, and when it was last asked for and last watched."""
 
-    def __init__(self, view: View, frames: FrameLog, clocked: Callable[[View], Clocked]) -> None:
+    def __init__(self, view: View, frames: FrameReader, clocked: Callable[[View], Clocked]) -> None:
         self.view = view
         self.follower = Follower(frames, view, lambda: self.fanout.soon())
         self.fanout = Fanout(self.follower, lambda: clocked(view))
@@ -140,7 +140,7 @@ class Relay:
     """
 
     def __init__(
-        self, *, frames: FrameLog, clock: Clock, want: Callable[[View], None], clocked: Callable[[View], Clocked]
+        self, *, frames: FrameReader, clock: Clock, want: Callable[[View], None], clocked: Callable[[View], Clocked]
     ) -> None:
         self._frames = frames
         self._clock = clock

@@ -1,20 +1,26 @@
 """Promise: the overview has each alert once, on the leading room's row, and counts real tablets only."""
 
+import asyncio
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
+from app.bus.memory import MemoryFrameLog
+from app.clock import ManualClock
 from app.domain.board import DeviceRow
 from app.domain.events import Speech, SpeechEvent
+from app.domain.facts import CardsWanted
 from app.domain.frames import RoomCard
 from app.domain.people import Clearance
 from app.domain.plan import RoomPlan
 from app.domain.workspace import Room
 from app.realtime.live import Overlay
 from app.realtime.overview import EVERY_BRAND, Cards, Overview, overview_view
+from app.realtime.overview_screen import OverviewScreen
 from tests.realtime.test_worker import PLAN, START, House, house
+from tests.realtime.virtual import run
 
 LEADING = Room(id="r", brand="b", name="1号间", platform="douyin")
 MIRROR = Room(id="m", brand="b", name="1号间 视频号", platform="shipinhao")
@@ -75,3 +81,39 @@ async def test_rows_that_cannot_be_made_keep_no_others_from_being_told(tmp_path:
         broken.overlay.put("devices", "d", "no row")
         told = Cards(lambda: (LEADING,)).all_changed([broken, sound])
         assert [card.session for card in told] == ["s1"]
+
+
+def test_a_row_that_cannot_be_made_ends_neither_the_overview_nor_its_process() -> None:
+    async def play() -> None:
+        clock, frames, rooms = ManualClock(START), MemoryFrameLog(), [LEADING]
+        broken = True
+
+        def all_rooms() -> Iterable[Room]:
+            if broken:
+                raise ZeroDivisionError
+            return rooms
+
+        asked: list[CardsWanted] = []
+        overview = Overview(epoch=1, rooms=all_rooms, session_of=lambda _: None)
+        screen = OverviewScreen(overview, frames, clock, asked.append)
+        running = asyncio.create_task(screen.run())
+        view = overview_view(EVERY_BRAND, Clearance.OPEN)
+        screen.want(view)
+        await asyncio.sleep(1.5)
+        assert not await frames.has(view.name)
+        broken = False
+        screen.want(view)
+        await asyncio.sleep(1.5)
+        assert asked[0].whole
+        assert await frames.has(view.name)
+        broken = True
+        await asyncio.sleep(2)
+        broken = False
+        rooms.append(OTHER)
+        clock.advance(2_000)
+        await asyncio.sleep(2)
+        assert await frames.since(view.name, 1, 0), "what changed is told once it can be"
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    run(play())
