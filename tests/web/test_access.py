@@ -75,10 +75,10 @@ def test_the_hosts_tablet(stage: Stage, page: Page) -> None:
     expect(page.locator("#link-text")).to_have_text("已连接")
     plan = findings(page)
     stage.send(1, SCARCE)
-    until(page, stage, "p1 shown")
+    until(stage, "p1 shown")
     card = findings(page)
     stage.send(2, CORRECTION, "urgent")
-    until(page, stage, "p1 shown", "p2 shown")
+    until(stage, "p1 shown", "p2 shown")
     urgent = findings(page)
     stage.cut()
     expect(page.locator("#host")).to_have_attribute("data-link", "cut")
@@ -188,14 +188,14 @@ def test_sending_a_prompt_by_keyboard(desk: Desk, page: Page) -> None:  # noqa: 
 def test_answering_a_card_by_keyboard(stage: Stage, page: Page, key: str, stage_after: str) -> None:
     page.goto(f"{stage.url}/host/r1")
     stage.send(1, SCARCE)
-    until(page, stage, "p1 shown")
+    until(stage, "p1 shown")
     expect(page.locator(".host-answer")).to_have_attribute("data-armed", "")
     tab_to(page, "[data-answer=seen]")
     page.keyboard.press(key)
-    until(page, stage, "p1 shown", stage_after)
+    until(stage, "p1 shown", stage_after)
     tab_to(page, "[data-answer=done]")
     page.keyboard.press(key)
-    until(page, stage, "p1 shown", stage_after, "p1 done")
+    until(stage, "p1 shown", stage_after, "p1 done")
 
 
 def test_a_tile_of_the_overview_opens_by_keyboard(desk: Desk, page: Page) -> None:  # noqa: F811
