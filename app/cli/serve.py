@@ -230,6 +230,7 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         ws=Detachable,
         ws_max_size=4_096,
         ws_per_message_deflate=False,
+        proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
         log_config=None,
         access_log=False,
