@@ -110,7 +110,8 @@ class Desk:
         ticket = await self._log.append(session.id, Entry(received, CommandIssued(Issued(key, command, actor))))
         committed = await self._wait(ticket, within_ms)
         if committed is None or committed.outcome is None:
-            self._late[session.no, key] = self._clock.now()
+            self._late.pop((session.no, key), None)
+            self._late_since((session.no, key), self._clock.now())
             return None
         return _same(committed.outcome, command, actor)
 
@@ -129,12 +130,17 @@ class Desk:
             self._late.pop((session.no, key), None)
             return found
         now = self._clock.now()
-        if now - self._late.setdefault((session.no, key), now) >= LOST_AFTER_MS:
+        if now - self._late_since((session.no, key), now) >= LOST_AFTER_MS:
             del self._late[session.no, key]
             raise NotTaken("nothing has come of this command; send it again with the same key")
+        return None
+
+    def _late_since(self, command: tuple[int, str], now: Instant) -> Instant:
+        """Return since when a command is late, `now` for one that was not; of very many the oldest are forgotten."""
+        since = self._late.setdefault(command, now)
         while len(self._late) > LATE_KEYS:
             self._late.popitem(last=False)
-        return None
+        return since
 
     async def _wait(self, ticket: Ticket, within_ms: int) -> Committed | None:
         # A log says Unavailable both when the time is up and when the entry was refused; the two must not be confused,

@@ -21,7 +21,7 @@ from app.domain.commands import (
 )
 from app.domain.people import SYSTEM, Actor, Role
 from app.errors import Forbidden, NotFound, Unavailable
-from app.intake.desk import LOST_AFTER_MS, MAY_ISSUE, KeyReused, NotTaken, check_may_issue
+from app.intake.desk import LATE_KEYS, LOST_AFTER_MS, MAY_ISSUE, KeyReused, NotTaken, check_may_issue
 from tests.intake.house import House
 
 EVERY: tuple[Command, ...] = (
@@ -145,6 +145,15 @@ async def test_a_late_command_of_which_nothing_comes_is_to_be_sent_again_with_it
     house.loop.held.set()
     assert await house.desk.submit(name, "k", MoveRundown("next"), CONTROLLER) is not None
     assert await house.desk.late_outcome(ref, "k") is not None
+
+
+async def test_only_so_many_late_commands_are_remembered(house: House) -> None:
+    name = await session(house)
+    house.loop.held.clear()
+    house.desk._late.update({(9, str(n)): house.clock.now() for n in range(LATE_KEYS)})
+    assert await house.desk.submit(name, "k", MoveRundown("next"), CONTROLLER, within_ms=5) is None
+    assert len(house.desk._late) == LATE_KEYS
+    house.loop.held.set()
 
 
 async def test_a_refused_commit_is_a_refusal_not_a_wait(house: House) -> None:
