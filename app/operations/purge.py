@@ -20,13 +20,14 @@ from app.operations.answer import Answer
 from app.operations.installation import Installation
 from app.operations.words import word
 from app.settings import Keep
-from app.store import purge as rows
-from app.store import tables
+from app.store import purge_by_age, purge_session, purge_viewer, tables
 from app.store.audit import note
 from app.store.database import Store
 from app.store.keys import find_key
-from app.store.purge import BY_AGE, OF_SESSION, Ended, Slice, StillRuns
+from app.store.purge_by_age import BY_AGE
+from app.store.purge_session import OF_SESSION, Ended, StillRuns
 from app.store.sessions import session as session_row
+from app.store.slices import Removal, Slice, count_rows, remove
 from app.store.workspace import all_rooms
 
 log = structlog.get_logger()
@@ -69,7 +70,7 @@ class Purger:
         while True:
             try:
                 every = round(EVERY_S * SECOND)
-                if await self._store.write(partial(rows.may_begin, now=self._clock.now(), every_ms=every)):
+                if await self._store.write(partial(purge_by_age.may_begin, now=self._clock.now(), every_ms=every)):
                     removed = {name: times for name, times in (await self.tidy()).items() if times}
                     if removed:
                         log.info("purged", rows=removed)
@@ -82,7 +83,7 @@ class Purger:
     async def tidy(self, *, dry: bool = False) -> Removed:
         """Remove what is older than is to be kept; `dry`: only count it."""
         removed: Removed = {}
-        ended = await self._store.read(rows.ended_sessions)
+        ended = await self._store.read(purge_session.ended_sessions)
         for session in ended:
             if self._is_old(session):
                 _add(removed, await self.session(session, dry=dry))
@@ -93,9 +94,9 @@ class Purger:
             if before is None:
                 continue
             if dry:
-                times = await self._store.read(partial(rows.count_rows, table=table, which=which(before)))
+                times = await self._store.read(partial(count_rows, table=table, which=which(before)))
             else:
-                times = await self._sliced(table.name, partial(rows.remove, table=table, which=which(before)))
+                times = await self._sliced(table.name, partial(remove, table=table, which=which(before)))
             _add(removed, {table.name: times})
         return removed
 
@@ -107,48 +108,48 @@ class Purger:
         if session.purged_ms is not None and session.whole:
             return {}
         if dry:
-            return await self._store.read(partial(rows.count_of_session, session_no=session.session_no))
+            return await self._store.read(partial(purge_session.count_of_session, session_no=session.session_no))
         at = self._clock.now()
-        await self._store.write(partial(rows.mark, session_no=session.session_no, at=at))
+        await self._store.write(partial(purge_session.mark, session_no=session.session_no, at=at))
         self._purged(session.id, at)
         for table in OF_SESSION:
-            await self._removed_of(session, table.name, partial(rows.remove_of_session, table=table))
-        await self._removed_of(session, "alerts", rows.unquote)
-        return await self._store.write(partial(rows.finish, session_no=session.session_no))
+            await self._removed_of(session, table.name, partial(purge_session.remove_of_session, table=table))
+        await self._removed_of(session, "alerts", purge_session.unquote)
+        return await self._store.write(partial(purge_session.finish, session_no=session.session_no))
 
     async def _removed_of(self, session: Ended, name: str, cut: Callable[..., Slice]) -> None:
         number = session.session_no
         own = partial(cut, session_no=number)
-        await self._sliced(name, partial(rows.counted, session_no=number, name=name, cut=own))
+        await self._sliced(name, partial(purge_session.counted, session_no=number, name=name, cut=own))
 
     async def user(self, user: str, *, dry: bool = False) -> tuple[Removed, list[str]]:
         """Remove what a viewer wrote; `user`: the hashed id. The sessions that still run are returned beside it."""
         if dry:
-            return await self._store.read(partial(rows.count_of_user, user=user)), []
+            return await self._store.read(partial(purge_viewer.count_of_user, user=user)), []
         removed: Removed = {"messages": 0, "chunks": 0, "quarantine": 0}
         running: list[str] = []
-        for session_no, name, state in await self._store.read(partial(rows.sessions_of_user, user=user)):
+        for session_no, name, state in await self._store.read(partial(purge_viewer.sessions_of_user, user=user)):
             try:
-                await self._store.write(partial(rows.take_from_owner, session_no=session_no))
+                await self._store.write(partial(purge_viewer.take_from_owner, session_no=session_no))
             except StillRuns:
                 running.append(name)
                 continue
             log.info("viewer_removed", session=name, state=state)
             removed["chunks"] += await self._silence(session_no, user)
-            aside = partial(rows.remove_set_aside, session_no=session_no, user=user)
+            aside = partial(purge_viewer.remove_set_aside, session_no=session_no, user=user)
             removed["quarantine"] += await self._store.write(aside)
             # The messages last: by them a purge that was cut off finds the session again.
-            cut = partial(rows.remove_messages, session_no=session_no, user=user)
+            cut = partial(purge_viewer.remove_messages, session_no=session_no, user=user)
             removed["messages"] += await self._sliced("messages", cut)
             # Whoever has taken it meanwhile has read words that are gone by now.
-            await self._store.write(partial(rows.take_from_owner, session_no=session_no))
+            await self._store.write(partial(purge_viewer.take_from_owner, session_no=session_no))
             self._rewritten(name)
         return removed, running
 
     async def _silence(self, session_no: int, user: str) -> int:
         done, after, more = 0, 0, True
         while more:
-            silence = partial(rows.silence_chunks, session_no=session_no, user=user, after=after)
+            silence = partial(purge_viewer.silence_chunks, session_no=session_no, user=user, after=after)
             slice_, after = await self._store.write(silence)
             done, more = done + slice_.rows, slice_.more
             await asyncio.sleep(self._pause_s)
@@ -164,11 +165,11 @@ class Purger:
         if before is None:
             return {}
         table, times = tables.orders, 0
-        for number in _of(await self._store.read(rows.sessions_with_orders), ended, before):
+        for number in _of(await self._store.read(purge_by_age.sessions_with_orders), ended, before):
             if dry:
-                times += await self._store.read(partial(rows.count_rows, table=table, which=rows.orders_of(number)))
+                times += await self._store.read(partial(count_rows, table=table, which=purge_by_age.orders_of(number)))
             else:
-                cut = partial(rows.remove_of_session, table=table, session_no=number)
+                cut = partial(purge_session.remove_of_session, table=table, session_no=number)
                 times += await self._sliced("orders", cut)
         return {"orders": times}
 
@@ -176,19 +177,19 @@ class Purger:
         before = self._before(self._keep.deliveries_days)
         if before is None:
             return {}
-        untold = _of(await self._store.read(rows.sessions_with_untold_words), ended, before)
+        untold = _of(await self._store.read(purge_by_age.sessions_with_untold_words), ended, before)
         times = 0
-        for which in (rows.told_before(before), *map(rows.untold_in, untold)):
+        for which in (purge_by_age.told_before(before), *map(purge_by_age.untold_in, untold)):
             if dry:
-                times += await self._store.read(partial(rows.count_rows, table=tables.deliveries, which=which))
+                times += await self._store.read(partial(count_rows, table=tables.deliveries, which=which))
             else:
-                times += await self._sliced("deliveries", partial(rows.blank_deliveries, which=which))
+                times += await self._sliced("deliveries", partial(purge_by_age.blank_deliveries, which=which))
         return {"deliveries": times}
 
     def _before(self, days: int) -> Instant | None:
         return Instant(self._clock.now() - days * DAY_MS) if days else None
 
-    async def _sliced(self, name: str, cut: rows.Removal) -> int:
+    async def _sliced(self, name: str, cut: Removal) -> int:
         done = 0
         while True:
             slice_: Slice = await self._store.write(cut)
@@ -245,7 +246,7 @@ async def purge(here: Installation, wanted: Purge) -> Answer:
 
 
 async def _chosen(here: Installation, wanted: Purge) -> list[Ended]:
-    ended = await here.store.read(rows.ended_sessions)
+    ended = await here.store.read(purge_session.ended_sessions)
     if wanted.session:
         found = [each for each in ended if each.id == wanted.session]
         if not found:

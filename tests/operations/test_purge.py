@@ -13,7 +13,7 @@ from app.operations.purge import DAY_MS, Purge, Purger, purge
 from app.realtime.restore import Restorer
 from app.settings import Keep
 from app.store.chunks import chunks_after
-from app.store.purge import StillRuns
+from app.store.purge_session import StillRuns
 from app.store.sessions import Purged
 from app.store.sizes import sizes
 from tests.operations.house import OTHER_ROOM, House, comment, open_house, speech, viewers

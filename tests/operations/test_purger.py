@@ -15,7 +15,7 @@ from app.errors import Unavailable
 from app.instants import Instant
 from app.operations.purge import DAY_MS, Purger
 from app.settings import Keep
-from app.store import deliveries, purge, quarantine, sessions, tables
+from app.store import deliveries, purge_session, quarantine, sessions, tables
 from app.store.database import Store
 from app.store.ledger import commit_group
 from tests.store import samples
@@ -54,8 +54,8 @@ async def set_aside(store: Store, row: sessions.SessionRow, user: str) -> None:
     await store.write(work)
 
 
-async def ended(store: Store, name: str) -> purge.Ended:
-    return next(each for each in await store.read(purge.ended_sessions) if each.id == name)
+async def ended(store: Store, name: str) -> purge_session.Ended:
+    return next(each for each in await store.read(purge_session.ended_sessions) if each.id == name)
 
 
 async def removed(store: Store, name: str) -> dict[str, int] | None:
