@@ -101,7 +101,7 @@ class DatabaseHold:
             return False
         try:
             await self._connection.fetchval("SELECT 1", timeout=CONNECT_S)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except _FAULTS:
             self._connection.terminate()
             return False
         return True
@@ -127,6 +127,7 @@ async def hold_database(url: str | URL, *, shared: bool = False) -> AsyncIterato
         await connection.close(timeout=CONNECT_S)
 
 
+_FAULTS: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _HOLDERS: Final = """
 SELECT a.application_name || ' (server process ' || a.pid || ')'
 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
@@ -139,9 +140,11 @@ ORDER BY a.backend_start
 
 async def _lock(connection: asyncpg.Connection, *, shared: bool) -> None:
     kind = "_shared" if shared else ""
-    if await connection.fetchval(f"SELECT pg_try_advisory_lock{kind}($1)", OWNER_LOCK):
-        return
-    holders = [row[0] for row in await connection.fetch(_HOLDERS, OWNER_LOCK >> 32, OWNER_LOCK & 0xFFFFFFFF)]
+    with _as_refusal():  # it may be cut off once it is connected
+        if await connection.fetchval(f"SELECT pg_try_advisory_lock{kind}($1)", OWNER_LOCK, timeout=CONNECT_S):
+            return
+        rows = await connection.fetch(_HOLDERS, OWNER_LOCK >> 32, OWNER_LOCK & 0xFFFFFFFF, timeout=CONNECT_S)
+    holders = [row[0] for row in rows]
     holder = ", ".join(holders[:NAMED]) or "?"
     if len(holders) > NAMED:
         holder += f" and {len(holders) - NAMED} more"
@@ -153,7 +156,13 @@ async def _connect(url: URL) -> asyncpg.Connection:
         url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
     name = f"cueroom {os.uname().nodename}:{os.getpid()}"[:63]
-    try:
+    with _as_refusal():
         return await asyncpg.connect(plain, timeout=CONNECT_S, server_settings={"application_name": name})
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as fault:
+
+
+@contextmanager
+def _as_refusal() -> Iterator[None]:
+    try:
+        yield
+    except _FAULTS as fault:
         raise Unavailable("the database does not answer", reason=type(fault).__name__) from None

@@ -24,6 +24,12 @@ class _Counts:
     refused: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
 
+    def see(self, unknown: Mapping[str, int]) -> None:
+        """Count unknown fields, those beyond NAMES under one name."""
+        for name, times in unknown.items():
+            known = name in self.unknown or len(self.unknown) < NAMES
+            self.unknown[name if known else ELSEWHERE] += times
+
 
 class Tally:
     """Owns the counts that are not written down yet, by (room, source, kind)."""
@@ -56,9 +62,7 @@ class Tally:
             counts.duplicates += duplicates
             if refused:
                 counts.refused.update(refused)
-            for field_name, times in unknown.items():
-                known = field_name in counts.unknown or len(counts.unknown) < NAMES
-                counts.unknown[field_name if known else ELSEWHERE] += times
+            counts.see(unknown)
 
     def drain(self) -> list[SourceCount]:
         """Return everything counted so far, and begin again."""
@@ -85,7 +89,7 @@ class Tally:
             held.taken += each.taken
             held.duplicates += each.duplicates
             held.refused.update(each.refused)
-            held.unknown.update(each.unknown)
+            held.see(each.unknown)
             if each.last_ms is not None:
                 held.last_ms = Instant(max(each.last_ms, held.last_ms or 0))
 

@@ -1,10 +1,10 @@
-"""Promises of the log in memory: what waits is bounded by its bytes too."""
+"""Promises of the logs in memory: what waits is bounded by its bytes too, and what is shown no more takes no room."""
 
 import pytest
 
-from app.bus.memory import MemorySessionLog
-from app.bus.ports import Committed
-from app.errors import Unavailable
+from app.bus.memory import MemoryFrameLog, MemorySessionLog
+from app.bus.ports import Committed, Stored
+from app.errors import FenceLost, Unavailable
 from tests.bus.test_contract import entry, take_all
 
 
@@ -27,3 +27,18 @@ async def test_one_that_is_larger_than_the_bound_is_taken_when_nothing_waits() -
     with pytest.raises(Unavailable):
         await log.append_all([("a", entry("another"))], 1)
     await log.append("a", entry("a command has no weight"))
+
+
+async def test_a_board_that_is_shown_no_more_takes_no_room_and_its_numbers_go_on() -> None:
+    frames = MemoryFrameLog()
+    for n in range(100):
+        await frames.put_snapshot(f"b{n}", 5, 0, [b"s"])
+        await frames.publish(f"b{n}", Stored(5, 1, b"d"))
+        await frames.forget(f"b{n}", 5)
+        assert await frames.wait(f"b{n}", 5, 1, 0) == ()
+    assert not frames._rings
+    with pytest.raises(FenceLost):
+        await frames.publish("b0", Stored(4, 9, b"an old owner's"))
+    await frames.publish("b1", Stored(5, 1, b"told before"))
+    assert await frames.since("b1", 5, 1) == []
+    assert await frames.since("b1", 5, 0) is None

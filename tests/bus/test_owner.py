@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
-from app.bus.owner import AlreadyRunning, DatabaseHold, hold_database, hold_folder, holder_of
+from app.bus.owner import AlreadyRunning, DatabaseHold, _connect, _lock, hold_database, hold_folder, holder_of
 from app.errors import Unavailable
 from app.store.database import Store, normalised
 from tests.servers import PostgresServer
@@ -95,6 +96,15 @@ async def _taken(hold: DatabaseHold) -> None:
         while True:
             with contextlib.suppress(AlreadyRunning):
                 return await hold.take()
+
+
+async def test_who_is_cut_off_between_connecting_and_asking_is_told_that_the_database_is_away(
+    fresh_postgres_url: str,
+) -> None:
+    connection = await _connect(make_url(fresh_postgres_url))
+    connection.terminate()
+    with pytest.raises(Unavailable):
+        await _lock(connection, shared=False)
 
 
 async def test_another_database_of_the_same_server_is_free(postgres_server: PostgresServer) -> None:

@@ -11,6 +11,7 @@ from app.errors import ControlRoomError, Forbidden, Unavailable
 from app.intake.door import Overfull, Source
 from app.intake.refusals import BatchTooBig, NotABatch, NotUtf8, TooFast
 from app.intake.seal import is_hashed
+from app.intake.tally import NAMES, Tally
 from app.settings import Limits
 from tests.intake.house import NOON, WINE, House, open_house
 
@@ -171,6 +172,20 @@ async def test_unknown_fields_are_dropped_and_counted_by_name(house: House) -> N
     assert answer.refused == []
     (whole,) = [count for count in house.tally.drain() if count.room == "wine-dy" and count.kind == ""]
     assert whole.unknown == {"shard": 1, "payload.color": 1, "payload.user.vip": 1}
+
+
+def test_names_of_unknown_fields_stay_few_also_when_they_could_not_be_written_down() -> None:
+    tally = Tally()
+    for round_ in range(4):
+        names = {f"field-{round_}-{n}": 1 for n in range(NAMES - 1)}
+        tally.batch("t", "聚合", ["wine-dy"], NOON, refused={}, unknown=names)
+        tally.put_back(tally.drain() if round_ % 2 else [])
+    late = tally.drain()
+    tally.batch("t", "聚合", ["wine-dy"], NOON, refused={}, unknown={f"new-{n}": 1 for n in range(NAMES)})
+    tally.put_back(late)
+    (counts,) = tally.drain()
+    assert len(counts.unknown) == NAMES + 1
+    assert sum(counts.unknown.values()) == 4 * (NAMES - 1) + NAMES, "none is lost"
 
 
 async def test_a_full_batch_is_taken_and_one_more_is_too_big(house: House) -> None:

@@ -11,6 +11,8 @@ from app.errors import FenceLost
 RING_FRAMES: Final = 1_024
 RING_BYTES: Final = 1024 * 1024
 """Deltas kept a board, whichever is reached first: four minutes at four a second."""
+LEFT_KNOWN: Final = 10_000
+"""Boards that were given up whose last number is remembered."""
 
 
 class _Ring:
@@ -56,12 +58,24 @@ class MemoryFrameLog:
     def __init__(self, *, ring_frames: int = RING_FRAMES, ring_bytes: int = RING_BYTES) -> None:
         self._frames, self._bytes = ring_frames, ring_bytes
         self._rings: dict[str, _Ring] = {}
+        self._left: dict[str, tuple[int, int]] = {}  # of what was given up: newest epoch and number
 
     def _ring(self, board: str) -> _Ring:
         ring = self._rings.get(board)
         if ring is None:
             ring = self._rings[board] = _Ring()
+            ring.epoch, ring.seq = self._left.pop(board, (ring.epoch, ring.seq))
         return ring
+
+    def _let_go(self, board: str, ring: _Ring) -> None:
+        """Keep nothing of a board but how far it was, once nothing is held of it and nobody waits for more."""
+        if ring.waiters or ring.deltas or ring.snapshot is not None:
+            return
+        self._rings.pop(board, None)
+        if ring.epoch >= 0:
+            self._left[board] = (ring.epoch, ring.seq)
+            if len(self._left) > LEFT_KNOWN:
+                del self._left[next(iter(self._left))]
 
     async def put_snapshot(self, board: str, epoch: int, seq: int, parts: Sequence[bytes]) -> None:
         ring = self._ring(board)
@@ -98,9 +112,9 @@ class MemoryFrameLog:
 
     async def since(self, board: str, epoch: int, seq: int) -> Sequence[Stored] | None:
         ring = self._rings.get(board)
-        if ring is None or ring.epoch != epoch or not self._holds(ring, seq):
-            return None
-        return ring.after(seq)
+        if ring is None:
+            return [] if self._left.get(board) == (epoch, seq) else None
+        return ring.after(seq) if ring.epoch == epoch and self._holds(ring, seq) else None
 
     @staticmethod
     def _holds(ring: _Ring, seq: int) -> bool:
@@ -132,6 +146,7 @@ class MemoryFrameLog:
             return ()
         finally:
             ring.waiters.discard(waiter)
+            self._let_go(board, ring)
         return self._later(ring, epoch, seq)
 
     async def forget(self, board: str, epoch: int) -> None:
@@ -139,6 +154,7 @@ class MemoryFrameLog:
         if ring is not None and ring.epoch <= epoch:
             ring.snapshot = None
             ring.forget()
+            self._let_go(board, ring)
 
     @staticmethod
     def _later(ring: _Ring, epoch: int, seq: int) -> Sequence[Stored]:
