@@ -1,7 +1,9 @@
 """Promises of the migrations, on both databases: up, down and up again; and then nothing differs from the tables."""
 
+import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,17 @@ async def test_programs_that_start_together_migrate_once(empty_url: str) -> None
     store = await Store.open(empty_url)
     assert await store.read(migrate.revision) == migrate.head()
     await store.close()
+
+
+def test_a_new_file_that_another_program_is_writing_is_waited_for(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "new.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    ending = threading.Timer(0.1, other.execute, ("COMMIT",))
+    ending.start()
+    migrate.upgrade(f"sqlite:///{tmp_path / 'new.db'}")
+    assert migrate.current(f"sqlite:///{tmp_path / 'new.db'}") == migrate.head()
+    ending.join()
+    other.close()
 
 
 def test_migrations_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
