@@ -540,7 +540,7 @@ def test_every_target_is_large_and_nothing_is_cut_off(stage: Stage, browser: Bro
     stage.send(1, LONG)
     stage.send(2, LONG, "urgent")
     stage.send(3, "第三条")
-    found = {}
+    found: dict[tuple[str, str, str], object] = {}
     for language in ("zh-CN", "zh-TW", "en"):
         page.goto(f"{stage.url}/host/r1?lang={language}")
         expect(page.locator("#urgent-wait")).not_to_be_empty()
