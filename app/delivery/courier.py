@@ -82,6 +82,7 @@ class Courier:
         """`trust`: whose certificates count, else the system's."""
         self._reach = reach or Reach()
         self._resolve = resolve
+        self._body_s = min(BODY_S, patience_s)
         self._client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(patience_s, connect=CONNECT_S),
             limits=httpx2.Limits(max_connections=64, max_keepalive_connections=0),
@@ -153,7 +154,7 @@ class Courier:
             async with asyncio.timeout(TOTAL_S):
                 response = await self._client.send(request, stream=True)
                 try:
-                    body = await (_body_if_it_comes(response) if post.by_status else _body(response))
+                    body = await (_body_if_it_comes(response, self._body_s) if post.by_status else _body(response))
                     return Reply(response.status_code, body, _date(response), _retry_after(response))
                 finally:
                     await response.aclose()
@@ -173,10 +174,10 @@ async def _body(response: httpx2.Response) -> bytes:
     return bytes(body[:REPLY_BYTES])
 
 
-async def _body_if_it_comes(response: httpx2.Response) -> bytes:
+async def _body_if_it_comes(response: httpx2.Response, within_s: float) -> bytes:
     """The status has said it: a body that breaks off or never ends changes nothing."""
     try:
-        async with asyncio.timeout(BODY_S):
+        async with asyncio.timeout(within_s):
             return await _body(response)
     except (httpx2.HTTPError, TimeoutError):
         return b""

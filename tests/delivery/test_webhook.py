@@ -94,7 +94,7 @@ async def test_every_try_has_the_same_id_and_bytes_and_a_time_of_its_own(outbox:
     listened(outbox, receiver)
     receiver.script += [Answer("", status=500), HANG, RESET]
     (row,) = await outbox.plan(channel="hook", severity="P3")
-    pump = outbox.pump(patience_s=0.5)
+    pump = outbox.pump(patience_s=0.2)
     for _ in range(4):
         await pump_out(pump)
         outbox.clock.advance(40_000)
@@ -123,7 +123,7 @@ async def test_any_2xx_is_success_whatever_becomes_of_the_body(outbox: Outbox, r
     listened(outbox, receiver)
     receiver.script.append(Answer(status=202, how="endless"))
     (row,) = await outbox.plan(channel="hook")
-    await pump_out(outbox.pump())
+    await pump_out(outbox.pump(patience_s=0.2))
     assert (await outbox.row(row)).state == "accepted"
 
 
