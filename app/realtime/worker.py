@@ -326,7 +326,7 @@ class Worker:
         if wall < self._outage.retry_at:
             return
         try:
-            await self._store.check()
+            await self._store.try_commit()
         except ControlRoomError as refusal:
             self._turn.lose_store(refusal)
             return

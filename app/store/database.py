@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, make_url, select
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from app.errors import ControlRoomError
+from app.store import trial
 from app.store.faults import as_refusals
 from app.store.postgres import PostgresBackend
 from app.store.sqlite import SqliteBackend
@@ -107,6 +108,11 @@ class Store:
     async def check(self) -> None:
         """Return when the database answers; raises Unavailable. For readiness."""
         await self.read(lambda conn: conn.execute(select(1)).scalar_one())
+
+    async def try_commit(self) -> None:
+        """Return when a commit of usual size goes through. Raises Unavailable, of a full disk DiskFull."""
+        await self.write(trial.keep)
+        await self.write(trial.remove)
 
     async def close(self) -> None:
         """Let running transactions end, then close every connection."""

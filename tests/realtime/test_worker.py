@@ -179,9 +179,9 @@ class Faulty:
         self._refuse()
         return await self._store.write(fn)
 
-    async def check(self) -> None:
+    async def try_commit(self) -> None:
         self._refuse()
-        await self._store.check()
+        await self._store.try_commit()
 
     async def close(self) -> None:
         await self._store.close()

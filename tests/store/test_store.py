@@ -1,6 +1,7 @@
 """Promises of the database handle: whole transactions, refusals that give nothing away, readers that do not write."""
 
 import asyncio
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -86,6 +87,32 @@ async def test_after_a_restart_of_the_server_the_store_works_again(own_postgres:
     own_postgres.start()
     await store.check()
     await store.write(lambda conn: conn.execute(select(1)))
+    await store.close()
+
+
+async def test_a_trial_leaves_nothing_behind(database_url: str) -> None:
+    store = await Store.open(database_url)
+    await store.try_commit()
+    await store.try_commit()
+    assert await store.read(lambda conn: conn.execute(select(tables.contents.c.hash)).all()) == []
+    await store.close()
+
+
+async def test_a_disk_that_takes_small_writes_only_is_said_to_be_full(migrated_file: Path, tmp_path: Path) -> None:
+    file = tmp_path / "cueroom.db"
+    shutil.copyfile(migrated_file, file)
+    store = await Store.open(f"sqlite:///{file}")
+
+    def leave_pages(conn: Connection, pages: int) -> None:
+        count = conn.execute(text("PRAGMA page_count")).scalar_one()
+        conn.execute(text(f"PRAGMA max_page_count={count + pages}"))
+
+    await store.write(partial(leave_pages, pages=100))
+    await store.write(counters.next_fence)
+    with pytest.raises(DiskFull):
+        await store.try_commit()
+    await store.write(partial(leave_pages, pages=1_000))
+    await store.try_commit()
     await store.close()
 
 
