@@ -209,7 +209,7 @@ async def test_a_room_of_another_brand_is_as_if_it_were_not_there(calm: House) -
 async def test_a_row_of_the_overview_says_what_the_rooms_console_says(calm: House) -> None:
     server, keys = calm.server, calm.keys
     async with server.client(keys.ingest) as feed:
-        assert (await ingest(feed, viewers("o1", 4_321), paid("o1"), speech("o1"))).status_code == 202
+        assert (await ingest(feed, viewers("o1", 4_321), paid("o2"), speech("o3"))).status_code == 202
     overview = await Page(server, keys.admin, path="/ws/overview").open()
     console = await Page(server, keys.admin).open()
     await overview.shows("the room", "rooms", lambda rows: rows.get(ROOM, {}).get("worst"))
