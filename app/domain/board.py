@@ -170,6 +170,7 @@ class DeviceRow(Struct, frozen=True, omit_defaults=True):
 
 
 class HealthRow(Struct, frozen=True, omit_defaults=True):
-    """`unsaved_since_ms`: the store does not answer, nothing is taken since then (未保存)."""
+    """`unsaved_since_ms`: the store takes nothing since then (未保存). `reason`: the code of why."""
 
     unsaved_since_ms: int | None = None
+    reason: str = ""

@@ -122,13 +122,13 @@ class Overlay:
         self.versions["devices"] += shown
         return shown
 
-    def health(self, unsaved_since_ms: int | None) -> None:
-        self.put("health", "store", HealthRow(unsaved_since_ms))
+    def health(self, unsaved_since_ms: int, reason: str) -> None:
+        self.put("health", "store", HealthRow(unsaved_since_ms, reason))
 
 
 @dataclass(slots=True)
 class Live:
-    """Owns one session while this process does. `chunks`, `effects`: stepped, not yet committed."""
+    """Owns one session while this process does. `chunks`: stepped, not yet handed to the ledger."""
 
     id: str
     session_no: int
@@ -196,9 +196,9 @@ class Live:
     def clocked(self, wall: Instant) -> Clocked:
         return Clocked(self.session_now(wall), wall, self.clock.rate)
 
-    def frozen(self, unsaved_since_ms: Instant) -> "Frozen":
+    def frozen(self, unsaved_since_ms: Instant, reason: str) -> "Frozen":
         """The board's source while the store is away: what was told stays, and says 未保存."""
-        self.overlay.health(unsaved_since_ms)
+        self.overlay.health(unsaved_since_ms, reason)
         return Frozen(self)
 
     def overlay_effects(self, effects: Effects, wall: Instant) -> None:

@@ -41,8 +41,8 @@ class Outage:
 
     def boards(self) -> Mapping[str, Frozen]:
         """Return the boards as they were told, and as not saved since then."""
-        since = self.since
-        return {} if since is None else {id_: live.frozen(since) for id_, live in self._frozen.items()}
+        since, reason = self.since, self._why.code if self._why is not None else ""
+        return {} if since is None else {id_: live.frozen(since, reason) for id_, live in self._frozen.items()}
 
     def forget(self, session: str) -> None:
         """The session is not this worker's any more."""

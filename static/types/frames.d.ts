@@ -292,6 +292,7 @@ export interface DeviceRow {
 
 export interface HealthRow {
   unsaved_since_ms?: number | null
+  reason?: string
 }
 
 export interface Outcome {

@@ -97,7 +97,8 @@ async def test_a_full_disk_is_said_loses_nothing_and_mends_by_itself(disk: Small
         ready = await admin.get("/readyz")
         for _ in range(22):  # longer than it takes to try twice to go on
             assert (ready.status_code, ready.json()["not_ready"]["worker"]) == (503, "unsaved")
-            assert page.topics["health"]["store"].get("unsaved_since_ms")
+            store = page.topics["health"]["store"]
+            assert (bool(store.get("unsaved_since_ms")), store.get("reason")) == (True, disk.code)
             await asyncio.sleep(0.1)
             ready = await admin.get("/readyz")
         again = await ingest(feed, *batch(taken))

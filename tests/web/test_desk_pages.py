@@ -413,6 +413,8 @@ def test_a_store_that_does_not_answer_is_said_on_the_page(stage: Stage, console:
     stage.change(health=Changed({"store": HealthRow(stage.house.console.wall)}))
     expect(console.locator("#mode")).to_have_text("未保存")
     expect(console.locator("#unsaved")).to_contain_text("数据库无响应")
+    stage.change(health=Changed({"store": HealthRow(stage.house.console.wall, "disk_full")}))
+    expect(console.locator("#unsaved")).to_contain_text("磁盘已满")
 
 
 def test_a_tablet_is_paired_by_code_and_picture(stage: Stage, console: Page, complaints: list[str]) -> None:

@@ -71,10 +71,13 @@ function drawSession (room, now) {
 
 /** @param {Room} room @param {Moment} now */
 function drawMode (room, now) {
-  const since = room.topic('health').get('store')?.unsaved_since_ms
+  const store = room.topic('health').get('store')
+  const since = store?.unsaved_since_ms
   room.shell.setMode(since != null ? 'unsaved' : now.head && now.head.kind !== 'live' ? 'drill' : '')
   show(find(document, '#unsaved'), since != null)
-  put(find(document, '#unsaved'), since != null ? t('shell.unsaved', { at: clock(since, now.zone) }) : '')
+  if (since == null) return
+  const at = clock(since, now.zone)
+  put(find(document, '#unsaved'), store?.reason === 'disk_full' ? t('shell.disk_full', { at }) : t('shell.unsaved', { at }))
 }
 
 /** @param {Room} room @param {Moment} now @param {boolean} [rows] */
