@@ -30,7 +30,6 @@ class Standby:
         self._pump, self._leases, self._lease_ms = pump, leases, lease_ms
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
-        self.active = False
         self._closed = False
         self._renewed = float("-inf")
         pump.leave_only_if(self.holds)
@@ -43,9 +42,7 @@ class Standby:
                 if fence is None:
                     await self._pause(LOOK_EVERY_S)
                     continue
-                self.active = True
                 await self._work(fence)
-                self.active = False
             await self._close()
         finally:
             self._stopped.set()

@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, insert, or_, select, text, update
 
 from app.domain.alerts import Alert
-from app.domain.deliveries import ENDED, Delivery, DeliveryState, Standing
+from app.domain.deliveries import ENDED, Delivery, Standing
 from app.instants import Instant
 from app.store import tables
 from app.store.statements import Row
@@ -73,13 +73,6 @@ def of_session(conn: Connection, session_no: int, *, most: int = 50) -> list[Del
     newest_first = (table.c.planned_ms.desc(), table.c.id.desc())
     query = select(table).where(table.c.session_no == session_no).order_by(*newest_first).limit(most)
     return [_delivery(row) for row in conn.execute(query).mappings()][::-1]
-
-
-def delivery(conn: Connection, delivery_id: str) -> Delivery | None:
-    """Return one delivery as it stands."""
-    table = tables.deliveries
-    row = conn.execute(select(table).where(table.c.id == delivery_id)).mappings().first()
-    return None if row is None else _delivery(row)
 
 
 def named(conn: Connection, ids: Collection[str]) -> list[Delivery]:
@@ -296,13 +289,6 @@ def next_due(conn: Connection, *, skip: Collection[str] = ()) -> Instant | None:
     at = case((table.c.state == "sending", table.c.claim_until_ms), else_=waiting)
     earliest = conn.scalar(select(func.min(at)).where(text(OPEN_DELIVERY)))
     return None if earliest is None else Instant(earliest)
-
-
-def count_open(conn: Connection) -> dict[DeliveryState, int]:
-    """Return how many rows wait and how many are being sent."""
-    table = tables.deliveries
-    query = select(table.c.state, func.count().label("rows")).where(text(OPEN_DELIVERY)).group_by(table.c.state)
-    return {row.state: row.rows for row in conn.execute(query)}
 
 
 def waiting(conn: Connection, now: Instant) -> tuple[dict[str, int], Instant | None]:

@@ -128,13 +128,6 @@ def signed_in(conn: Connection, hash_: str, now: Instant) -> tuple[PersonRow, Si
     return None if who.disabled_ms is not None else (who, row)
 
 
-def sign_ins_of(conn: Connection, person_id: str, now: Instant) -> list[SignInRow]:
-    """Return where a person is signed in, newest first."""
-    table = tables.sign_ins
-    query = select(table).where(table.c.person == person_id, table.c.expires_ms > now)
-    return [SignInRow(**row) for row in conn.execute(query.order_by(table.c.created_ms.desc())).mappings()]
-
-
 def see(conn: Connection, hash_: str, now: Instant) -> None:
     """Note that a sign-in is in use."""
     table = tables.sign_ins

@@ -41,10 +41,3 @@ def current(conn: Connection, kind: Kind) -> Accepted | None:
     query = select(table.c.hash, table.c.accepted_ms, table.c.source, contents.c.body)
     row = conn.execute(query.join_from(table, contents, contents.c.hash == table.c.hash).where(table.c.current)).first()
     return None if row is None else Accepted(row.hash, row.accepted_ms, row.source, bytes(row.body))
-
-
-def history(conn: Connection, kind: Kind, *, most: int = 50) -> list[tuple[str, int, str]]:
-    """Return (hash, accepted_ms, source), newest first."""
-    table = _TABLES[kind]
-    query = select(table.c.hash, table.c.accepted_ms, table.c.source).order_by(table.c.accepted_ms.desc()).limit(most)
-    return [(row.hash, row.accepted_ms, row.source) for row in conn.execute(query)]

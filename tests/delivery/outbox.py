@@ -125,8 +125,7 @@ class Outbox:
         await self.store.write(partial(commit_group, group=[step]))
 
     async def row(self, row: Delivery) -> Delivery:
-        found = await self.store.read(partial(deliveries.delivery, delivery_id=row.id))
-        assert found is not None
+        (found,) = await self.store.read(partial(deliveries.named, ids=[row.id]))
         return found
 
     async def attempts(self, row: Delivery) -> list[Attempt]:

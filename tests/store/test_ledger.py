@@ -173,4 +173,4 @@ async def test_every_field_of_a_delivery_comes_back(store: Store) -> None:
     unset = [name for name, value in msgspec.structs.asdict(full).items() if value in ("", None, 0, False)]
     assert unset == [], "a new field of Delivery needs a column"
     await store.write(partial(commit_group, group=[samples.step(a, 2, 1, Effects(deliveries=[full]))]))
-    assert await store.read(partial(deliveries.delivery, delivery_id=full.id)) == full
+    assert await store.read(partial(deliveries.named, ids=[full.id])) == [full]

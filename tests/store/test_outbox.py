@@ -41,8 +41,7 @@ async def claim(store: Store, claimer: str, *, at: int = NOW + 1_000, most: int 
 
 
 async def state_of(store: Store, row: Delivery) -> DeliveryState:
-    found = await store.read(partial(deliveries.delivery, delivery_id=row.id))
-    assert found is not None
+    (found,) = await store.read(partial(deliveries.named, ids=[row.id]))
     return found.state
 
 
@@ -157,4 +156,4 @@ async def test_what_is_of_no_use_any_more_is_expired_not_sent(store: Store) -> N
 async def test_what_is_open_is_counted(store: Store) -> None:
     await planned(store, 3)
     await claim(store, "pump", most=1)
-    assert await store.read(deliveries.count_open) == {"waiting": 2, "sending": 1}
+    assert await store.read(partial(deliveries.waiting, now=NOW)) == ({"waiting": 2, "sending": 1}, NOW)
