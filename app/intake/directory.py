@@ -1,6 +1,7 @@
 """The directory: which session a room has now, which it had last, their clocks; and the opening of new ones.
 
-Fed from SQL at start, then by its own openings and by what each commit says; so it never asks SQL while events come.
+Fed from SQL at start, then by its own openings and by what each commit says. While events come SQL is asked only for
+rooms without a session: another process may have opened one.
 """
 
 import asyncio
@@ -122,7 +123,12 @@ class Directory:
 
     async def learn(self, session_id: str) -> None:
         """Another process opened a session, or knows better how it stands. Raises NotFound, Unavailable."""
-        self._learnt(await self._store.read(partial(session, session_id=session_id)))
+        while True:
+            before = self._sessions.get(session_id)
+            row = await self._store.read(partial(session, session_id=session_id))
+            if self._sessions.get(session_id) is before:
+                return self._learnt(row)
+            # What was heard meanwhile may be newer than what was read: it is read once more.
 
     async def look(self, room: str) -> SessionRef | None:
         """Return the session that takes the room's events, asking SQL when none is known: another process may have
@@ -130,7 +136,7 @@ class Directory:
         if (found := self.current(room)) is not None:
             return found
         row = await self._store.read(partial(open_session_of, room=room))
-        if row is not None:
+        if row is not None and row.id not in self._sessions:  # else what was heard meanwhile is newer
             self._learnt(row)
         return self.current(room)
 

@@ -11,7 +11,7 @@ from app.realtime.fanout_wire import framed
 
 RING_FRAMES: Final = 1_024
 RING_BYTES: Final = 512 * 1024
-"""Deltas held a board, whichever is reached first; the frame log holds more."""
+"""Deltas held a board, whichever is reached first. In one process the frame log holds as many; over Redis fewer."""
 BATCH_BYTES: Final = 64 * 1024
 """Most of one write; a frame that is larger goes alone."""
 PRESENTS: Final = 4

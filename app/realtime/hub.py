@@ -96,10 +96,6 @@ class Hub:
         """What has a board here: sessions, or overviews."""
         return list(self._shown)
 
-    def views(self) -> int:
-        """How many boards are kept."""
-        return sum(len(boards) for boards in self._shown.values())
-
     def keep(self, view: View, wall: Instant) -> bool:
         """Say that the board is still being read; False when it has been dropped and must be shown again."""
         shown = self._shown.get(view.of, {}).get(view.name)

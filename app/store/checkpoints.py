@@ -38,8 +38,3 @@ def newest(conn: Connection, session_no: int) -> bytes | None:
     )
     body = conn.scalar(query)
     return None if body is None else bytes(body)
-
-
-def forget(conn: Connection, session_no: int) -> None:
-    """Remove the session's checkpoints, when one of them cannot be read any more."""
-    conn.execute(delete(tables.checkpoints).where(tables.checkpoints.c.session_no == session_no))

@@ -296,6 +296,22 @@ async def test_a_reload_that_read_before_an_end_does_not_open_the_session_again(
     assert house.directory.current("wine-dy") is None
 
 
+async def test_what_was_read_before_a_pause_does_not_undo_it(house: House) -> None:
+    opened, _ = await house.directory.open("wine-dy", "live")
+    house.directory._store = Late(house, lambda: paused(house, opened.id))  # type: ignore[assignment]  # as above
+    await house.directory.learn(opened.id)
+    known = house.directory.known(opened.id)
+    assert known is not None
+    assert known.state == "paused"
+
+
+async def paused(house: House, session_id: str) -> str:
+    known = house.directory.known(session_id)
+    if known is not None and known.state != "paused":
+        await house.loop.become(session_id, "paused", NOON)
+    return session_id
+
+
 async def test_a_reload_corrects_what_was_believed_open(house: House) -> None:
     opened, _ = await house.directory.open("wine-dy", "live")
     later, _ = await house.directory.open("wine-sph", "drill")

@@ -61,8 +61,10 @@ class MemorySessionLog:
         ]
 
     def _reserve(self, session: str, size: int, in_all: int) -> None:
-        if self._unsettled.get(session, 0) + size > self._most or self._in_all + in_all > self._most_in_all:
+        if self._unsettled.get(session, 0) + size > self._most:
             raise LogFull("too much of this session waits already", session=session, retry_after_s=1)
+        if self._in_all + in_all > self._most_in_all:
+            raise LogFull("too much of all sessions together waits already", retry_after_s=1)
 
     def _append(self, session: str, entry: Entry, size: int, weight: int) -> Ticket:
         self._count += 1
