@@ -103,8 +103,8 @@ async def ours(port: int, folder: Path) -> None:
     runtime = Runtime(settings, store, recipe, await seal_key(store, clock.now()), clock=clock)
     await runtime.start()
     tokens = [(await runtime.access.tokens.create(f"bench {n}", "admin", [], SYSTEM))[1] for n in range(TOKENS)]
-    app = Publishing(build(runtime), runtime._overview_frames, runtime.overview.epoch)
-    (folder / "ready.json").write_text(json.dumps({"tokens": tokens, "epoch": runtime.overview.epoch}))
+    app = Publishing(build(runtime), runtime.screens.overview_frames, runtime.screens.overview.epoch)
+    (folder / "ready.json").write_text(json.dumps({"tokens": tokens, "epoch": runtime.screens.overview.epoch}))
     config = uvicorn.Config(
         app,
         ws=Detachable,

@@ -40,7 +40,7 @@ async def playing(runtime: Runtime) -> tuple[asyncio.Task[None], asyncio.Event]:
     script = shipped_script()
     main = script.rooms["main"]
     paired = [each.last_seen_ms for each in await runtime.access.devices.all(main) if each.revoked_ms is None]
-    tablet = RealTablet(lambda: runtime.tablets.count(main), max(paired, default=0), runtime.clock)
+    tablet = RealTablet(lambda: runtime.screens.tablets.count(main), max(paired, default=0), runtime.clock)
     driver = Demo(_process(runtime, script, tablet), workspace, script)
     runtime.worker.listen(partial(_hear, driver))
     return asyncio.create_task(driver.run(), name="sample"), driver.ready
@@ -62,7 +62,7 @@ def _process(runtime: Runtime, script: Script, tablet: RealTablet) -> Process:
         log=runtime.log,
         store=runtime.store,
         clock=runtime.clock,
-        console_open=runtime.console_open,
+        console_open=runtime.screens.console_open,
         real_tablet=tablet.is_here,
         show_device=runtime.worker.note_device,
         sleep=asyncio.sleep,

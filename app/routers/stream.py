@@ -46,8 +46,8 @@ AUDIENCES: Final = frozenset({"control", "tablet", "wall"})
 PLACE_DIGITS: Final = 19
 
 
-class Runtime(Shared, Protocol):
-    """What sockets need of the process besides what other routes do."""
+class Screens(Protocol):
+    """What the process keeps of its screens."""
 
     sockets: Sockets
     viewers: Viewers
@@ -57,6 +57,12 @@ class Runtime(Shared, Protocol):
     def follow_overview(self, brand: str, clearance: Clearance) -> Followed: ...
     def console_here(self, room: str, change: int) -> None: ...
     def tablet_here(self, room: str, device: str, name: str, change: int) -> None: ...
+
+
+class Runtime(Shared, Protocol):
+    """What sockets need of the process besides what other routes do."""
+
+    screens: Screens
 
 
 class BadPlace(ControlRoomError):
@@ -80,12 +86,12 @@ async def room_stream(socket: WebSocket) -> None:
     if shown not in AUDIENCES:
         await _refuse(socket, BadPlace("there is no such audience"))
         return
-    follow = partial(runtime.follow_room, room, shown, principal.clearance)
+    follow = partial(runtime.screens.follow_room, room, shown, principal.clearance)
     here = None
     if principal.kind == "device":
-        here = partial(runtime.tablet_here, room, principal.id, principal.name)
+        here = partial(runtime.screens.tablet_here, room, principal.id, principal.name)
     elif shown == "control":
-        here = partial(runtime.console_here, room)
+        here = partial(runtime.screens.console_here, room)
     await _follow(socket, runtime, visitor, Subject(("room", room, shown, principal.clearance), follow), here)
 
 
@@ -107,7 +113,7 @@ async def session_stream(socket: WebSocket) -> None:
     if session.purged_ms is not None:
         await _refuse(socket, Purged("its records were removed by retention"))
         return
-    follow = partial(runtime.follow_session, session_id, principal.clearance)
+    follow = partial(runtime.screens.follow_session, session_id, principal.clearance)
     await _follow(socket, runtime, visitor, Subject(("session", session_id, principal.clearance), follow))
 
 
@@ -121,7 +127,7 @@ async def overview_stream(socket: WebSocket) -> None:
     if principal.kind == "device" or principal.rooms is not None:
         await _refuse(socket, Forbidden("this is for people and for tokens that are bound to no room"))
         return
-    follow = partial(runtime.follow_overview, principal.brand, principal.clearance)
+    follow = partial(runtime.screens.follow_overview, principal.brand, principal.clearance)
     await _follow(socket, runtime, visitor, Subject(("overview", principal.brand, principal.clearance), follow))
 
 
@@ -173,7 +179,7 @@ async def _entered(socket: WebSocket, runtime: Runtime) -> Visitor | None:
     except ControlRoomError as refusal:
         await _refuse(socket, refusal)
         return None
-    if len(runtime.sockets) >= MOST_SOCKETS or runtime.sockets.of(principal) >= MOST_OF_ONE:
+    if len(runtime.screens.sockets) >= MOST_SOCKETS or runtime.screens.sockets.of(principal) >= MOST_OF_ONE:
         await _accept(socket)
         await socket.close(CLOSE_BUSY, "too_many_sockets")
         return None
@@ -223,8 +229,8 @@ async def _follow(
     outlet = direct if direct is not None else PlainSocket(Channel(socket))
     try:
         # No await from here to `serve`: a revocation or a lost connection falls neither before nor between these lines.
-        seat = runtime.viewers.join(outlet, subject, resume)
-        held = runtime.sockets.hold(visitor.principal, outlet, _again(socket, runtime), visitor.looked_at)
+        seat = runtime.screens.viewers.join(outlet, subject, resume)
+        held = runtime.screens.sockets.hold(visitor.principal, outlet, _again(socket, runtime), visitor.looked_at)
         seat.on_end(partial(_end, runtime, held, here))
         if here is not None:
             here(+1)
@@ -238,7 +244,7 @@ async def _follow(
 
 
 def _end(runtime: Runtime, held: Held, here: Callable[[int], None] | None) -> None:
-    runtime.sockets.release(held)
+    runtime.screens.sockets.release(held)
     if here is not None:
         here(-1)
 

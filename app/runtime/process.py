@@ -1,4 +1,4 @@
-"""The running process: builds each part once and is the only place that picks an implementation.
+"""The process and its parts, each built once.
 
 A process has one or more roles: web (the door, commands, screens), worker (owns sessions), pump (sends to groups). In
 one process with all of them the bus is memory; else Redis carries it, and every part is built and used the same way.
@@ -8,7 +8,6 @@ import asyncio
 import gc
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, Literal
 
@@ -16,16 +15,11 @@ import structlog
 
 from app import __version__
 from app.access.access import Access
-from app.bus.memory import MemoryFrameLog, MemoryNews, MemoryOwnership, MemorySessionLog
-from app.bus.ports import FrameLog, News, Ownership, SessionLog
-from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisNews, RedisOwnership, RedisSessionLog
 from app.clock import Clock, SystemClock
 from app.delivery.pump import Pump
 from app.delivery.reach import Reach
 from app.delivery.standby import Standby
 from app.domain.facts import (
-    BoardWanted,
-    CardChanged,
     ChannelStood,
     DeliveryMoved,
     Fact,
@@ -35,13 +29,10 @@ from app.domain.facts import (
     SessionOpened,
     SessionPurged,
     SessionRewritten,
-    SessionTaken,
     TailTold,
     TailWanted,
     WorkspaceChanged,
 )
-from app.domain.frames import Hello
-from app.domain.people import Clearance
 from app.domain.readings import MinuteRow
 from app.errors import ControlRoomError, NotFound, Unavailable
 from app.instants import Instant
@@ -55,15 +46,10 @@ from app.intake.seal import Seal
 from app.intake.tally import Tally
 from app.operations.observed import Observed
 from app.operations.purge import Purger
-from app.realtime.hub import Clocked, View
-from app.realtime.overview import EVERY_BRAND, OVERVIEW, Overview, overview_view
-from app.realtime.overview_screen import FramesHere, OverviewScreen
 from app.realtime.owner import Owner
-from app.realtime.relay import Relay
-from app.realtime.sockets import Sockets
-from app.realtime.tablets import TELL_EVERY_S, TabletsOfProcess
-from app.realtime.viewers import Followed, Viewers
 from app.realtime.worker import Worker
+from app.runtime.bus import Bus, memory_bus
+from app.runtime.screens import Screens
 from app.settings import Settings
 from app.store.counters import next_fence
 from app.store.database import Store
@@ -71,7 +57,6 @@ from app.store.keys import key
 
 log = structlog.get_logger()
 
-FORGET_BOARDS_EVERY_S = 10.0
 TAIL_WITHIN_S = 1.0
 BUS_WITHIN_S = 3.0
 TURN_WITHIN_S = 30.0
@@ -86,46 +71,6 @@ COLLECTOR = (50_000, 20, 1_000_000)
 
 Role = Literal["web", "worker", "pump"]
 ALL_ROLES: Final[frozenset[Role]] = frozenset({"web", "worker", "pump"})
-
-
-@dataclass(frozen=True, slots=True)
-class Bus:
-    """The ports between processes, in one implementation."""
-
-    log: SessionLog
-    frames: FrameLog
-    leases: Ownership
-    news: News
-    start: Callable[[], Coroutine[None, None, None]] | None = None
-    close: Callable[[], Coroutine[None, None, None]] | None = None
-    check: Callable[[], Coroutine[None, None, None]] | None = None
-    """Returns when it answers; raises Unavailable."""
-
-
-def memory_bus() -> Bus:
-    """The bus of a process that is alone."""
-    return Bus(MemorySessionLog(), MemoryFrameLog(), MemoryOwnership(), MemoryNews())
-
-
-def redis_bus(url: str) -> Bus:
-    """The bus of one process among several."""
-    link = RedisLink(url)
-    session_log, news = RedisSessionLog(link), RedisNews(link)
-
-    async def close() -> None:
-        await news.close()
-        await session_log.close()
-        await link.close()
-
-    async def check() -> None:
-        await link.command("PING")
-
-    return Bus(session_log, RedisFrameLog(link), RedisOwnership(link), news, news.start, close, check)
-
-
-def bus_of(settings: Settings) -> Bus:
-    """Return the bus the settings ask for."""
-    return redis_bus(settings.redis_url.get_secret_value()) if settings.scaled_out else memory_bus()
 
 
 class Runtime:
@@ -171,28 +116,21 @@ class Runtime:
         )
         self.desk = Desk(log=self.log, store=store, directory=self.directory, clock=self.clock)
         self.access = Access(store=store, clock=self.clock)
-        self.sockets = Sockets()
+        self.screens = Screens(
+            news=self.news,
+            frames=self.frames,
+            directory=self.directory,
+            catalogue=self.catalogue,
+            clock=self.clock,
+            build=self.build,
+        )
         self.access.revocations.listen(lambda handle: self.news.tell(Revoked(handle)))
         self.news.listen(self._hear)
         self.news.missed(self._missed)
         self.owner = self._owner() if "worker" in roles else None
         self.pump = self._pump() if "pump" in roles else None
         self.standby = Standby(self.pump, self.bus.leases, self.settings.lease_ms) if self.pump is not None else None
-        self.tablets = TabletsOfProcess(self.clock, self.news.tell)
-        self.overview = Overview(epoch=0, rooms=self.catalogue.rooms, session_of=self._session_shown)
-        self._overview_frames = MemoryFrameLog()
-        self._overview_screen = OverviewScreen(self.overview, self._overview_frames, self.clock, self.news.tell)
-        self.viewers = Viewers(
-            Relay(
-                frames=FramesHere(self.frames, self._overview_frames),
-                clock=self.clock,
-                want=self._want_here,
-                clocked=self._clocked,
-            )
-        )
-        self._boards: dict[View, float] = {}  # watched here -> when it was last asked for
         self._tails: dict[str, asyncio.Future[list[MinuteRow]]] = {}
-        self._consoles: dict[str, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._short: set[asyncio.Task[None]] = set()
         self._outdated = asyncio.Event()
@@ -212,8 +150,8 @@ class Runtime:
             build=self.build,
             role="all" if roles == ALL_ROLES else "+".join(sorted(roles)),
             sessions=(lambda: self.worker.sessions) if self.owner is not None else None,
-            boards=(lambda: len(self._boards)) if "web" in roles else None,
-            viewers=self.sockets.kinds if "web" in roles else None,
+            boards=(lambda: self.screens.boards) if "web" in roles else None,
+            viewers=self.screens.sockets.kinds if "web" in roles else None,
             takes_commits=lambda: self.unsaved_since is None,
         )
         if self.owner is not None:
@@ -229,7 +167,7 @@ class Runtime:
             clock=self.clock,
             build=self.build,
             rooms=self.catalogue.rooms,
-            shown_session=self._session_shown,
+            shown_session=self.screens.session_shown,
             lease_ms=self.settings.lease_ms,
         )
 
@@ -287,7 +225,7 @@ class Runtime:
         await self.directory.load()
         fence = await self.store.write(next_fence)
         self.bus.leases.continue_from(fence)
-        self.overview.epoch = fence
+        self.screens.overview.epoch = fence
         if self.owner is not None:
             notices = Notices(fallbacks, start=fence, desk=self.desk, directory=self.directory, store=self.store)
             self._run(self.owner.run(), "worker")
@@ -297,11 +235,8 @@ class Runtime:
         if self.standby is not None:
             self._run(self.standby.run(), "pump")
         if "web" in self.roles:
-            self._run(self.viewers.run(), "viewers")
-            self._run(self.sockets.run(), "sockets")
-            self._run(self._overview_screen.run(), "overview")
-            self._run(self._forget_boards(), "boards")
-            self._run(self._tell_tablets(), "tablets")
+            for name, work in self.screens.works().items():
+                self._run(work(), name)
             self._run(self._keep_tally(), "tally")
         self._run(self._read_again(), "reload")
         self._run(self._tidy(), "tidy")
@@ -357,31 +292,20 @@ class Runtime:
                 self._soon(self.directory.learn(session))
             case SessionPurged(session=session, at_ms=at):
                 self.directory.purged(session, Instant(at))
-                self.viewers.end(session)
-            case SessionRewritten(session=session):
-                self.viewers.end(session)
-            case SessionTaken(session=session):
-                self._ask_again(session)
-            case CardChanged():
-                self.overview.hear(fact)
             case OutboxMoved() if self.pump is not None:
                 self.pump.wake()
-            case Revoked(handle=handle):
-                self.sockets.revoke(handle)
             case WorkspaceChanged():
                 self._outdated.set()
             case TailTold(ask=ask, rows=rows) if (asked := self._tails.get(ask)) is not None and not asked.done():
                 asked.set_result(rows)
             case _:
                 pass
+        self.screens.hear(fact)
 
     def _missed(self) -> None:
         """Others may have told what was not heard: read it again."""
-        self._overview_screen.doubt()
-        self.sockets.doubt()
+        self.screens.doubt()
         self._outdated.set()
-        for view in list(self._boards):
-            self._want(view)
 
     def _soon(self, work: Coroutine[None, None, None]) -> None:
         """Follow a piece of news beside; after what could not be followed everything is read again."""
@@ -440,87 +364,6 @@ class Runtime:
             return []
         finally:
             del self._tails[ask]
-
-    # Viewers.
-
-    def _want_here(self, view: View) -> None:
-        """Somebody watches a board here: have it made, or kept, by whoever can."""
-        if view.of.startswith(OVERVIEW):
-            self._overview_screen.want(view)
-        else:
-            self._want(view)
-
-    def _want(self, view: View) -> None:
-        self._boards[view] = asyncio.get_running_loop().time()
-        self.news.tell(BoardWanted(view.of, view.audience, view.clearance))
-
-    async def _forget_boards(self) -> None:
-        """Forget those that nobody watches any more: a new owner is not asked for them."""
-        while True:
-            await asyncio.sleep(FORGET_BOARDS_EVERY_S)
-            now = asyncio.get_running_loop().time()
-            self._boards = {view: at for view, at in self._boards.items() if now - at < 2 * FORGET_BOARDS_EVERY_S}
-
-    def _ask_again(self, session: str) -> None:
-        """A session has a new owner, who does not know yet which of its boards are watched here."""
-        for view in [each for each in self._boards if each.of == session]:
-            self._want(view)
-        known = self.directory.known(session)
-        if known is not None and any(map(self.tablets.count, known.rooms)):
-            self.tablets.tell()
-
-    def follow_room(self, room: str, audience: str, clearance: Clearance) -> Followed:
-        """What a viewer of the room follows now: its session, or none."""
-        showing = self.directory.showing(room)
-        view = None if showing is None else View(showing.id, audience, clearance)  # type: ignore[arg-type]
-        hello = Hello(
-            room=room,
-            session=showing.id if showing is not None else None,
-            audience=audience,  # type: ignore[arg-type]  # the route has checked it
-            build=self.build,
-            wall_ms=self.clock.now(),
-        )
-        return Followed(view, hello)
-
-    def follow_session(self, session: str, clearance: Clearance) -> Followed:
-        """One session for good."""
-        hello = Hello(session=session, build=self.build, wall_ms=self.clock.now())
-        return Followed(View(session, "control", clearance), hello)
-
-    def follow_overview(self, brand: str, clearance: Clearance) -> Followed:
-        """The rooms of a brand, or all of them."""
-        hello = Hello(session="overview", build=self.build, wall_ms=self.clock.now())
-        return Followed(overview_view(brand or EVERY_BRAND, clearance), hello)
-
-    def _clocked(self, view: View) -> Clocked:
-        wall = self.clock.now()
-        session = self.directory.known(view.of)
-        if session is None:
-            return Clocked(wall, wall, 1.0)
-        return Clocked(session.clock.at(wall), wall, session.clock.rate)
-
-    def console_here(self, room: str, change: int) -> None:
-        """A console of the room opened (+1) or closed (-1) here."""
-        self._consoles[room] = self._consoles.get(room, 0) + change
-
-    def console_open(self) -> bool:
-        """Whether anybody watches the console of any room here."""
-        return any(self._consoles.values())
-
-    def tablet_here(self, room: str, device: str, name: str, change: int) -> None:
-        """A tablet's socket opened (+1) or closed (-1); its session's console shows it."""
-        self.tablets.moved(room, device, name, change)
-
-    async def _tell_tablets(self) -> None:
-        while True:
-            await asyncio.sleep(TELL_EVERY_S)
-            self.tablets.tell()
-
-    # The overview.
-
-    def _session_shown(self, room: str) -> str | None:
-        showing = self.directory.showing(room)
-        return showing.id if showing is not None else None
 
     # Keeping.
 
