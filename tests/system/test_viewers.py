@@ -165,7 +165,7 @@ async def test_what_is_revoked_closes_its_sockets_at_once(calm: House) -> None:
             await until(lambda page=page: page.closed, "it is closed", within_s=20)  # type: ignore[misc]
         assert [page.closed for page in (console, second, wall, host)] == [4401] * 4
         assert staying.closed is None
-        await staying.shows("no tablet", "devices", lambda rows: not rows)
+        await staying.shows("no tablet", "devices", lambda rows: paired.json()["id"] not in rows)
         for headers in ({"Cookie": cookie}, {"Authorization": f"Bearer {made['secret']}"}, {"Cookie": device}):
             again = await Page(server, **headers).open()
             await until(lambda again=again: again.closed, "it is refused")  # type: ignore[misc]
