@@ -112,6 +112,8 @@ class Cluster:
     database: str
     redis: str
     environ: Mapping[str, str] = field(default_factory=dict)
+    kind: type[Member] = Member
+    """Tests have members that start, or end, in a way of their own."""
     members: dict[str, Member] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
@@ -144,7 +146,7 @@ class Cluster:
     def add(self, role: str) -> Member:
         """Start one more process; it need not answer yet."""
         name = f"{role}-{1 + sum(1 for each in self.members.values() if each.role == role)}"
-        member = self.members[name] = Member(name, role, self.folder, self.environment())
+        member = self.members[name] = self.kind(name, role, self.folder, self.environment())
         member.start()
         return member
 
@@ -165,7 +167,7 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[Cluster]:
+def cluster(folder: Path, environ: Mapping[str, str] | None = None, kind: type[Member] = Member) -> Iterator[Cluster]:
     """A migrated database and an empty Redis of one's own, with no process yet; all of it ended when left."""
     folder.mkdir(parents=True, exist_ok=True)
     postgres = PostgresServer(folder / "postgres", postgres_binaries(folder))
@@ -174,7 +176,9 @@ def cluster(folder: Path, environ: Mapping[str, str] | None = None) -> Iterator[
     try:
         postgres.start()
         valkey.start()
-        made = Cluster(folder, postgres, valkey, postgres.create_database(name="cueroom"), valkey.url(), environ or {})
+        made = Cluster(
+            folder, postgres, valkey, postgres.create_database(name="cueroom"), valkey.url(), environ or {}, kind
+        )
         made.command("db", "upgrade")
         yield made
     finally:

@@ -5,18 +5,13 @@ The parts are the real ones; what is wrapped is only where they are handed in. W
 of several; one without a session counts the batches it passes on in place of positions.
 """
 
-import asyncio
-import multiprocessing
-import multiprocessing.connection
 import os
 import signal
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import uvicorn
 from sqlalchemy import Connection
@@ -30,6 +25,7 @@ from app.runtime import ALL_ROLES, Role, Runtime, bus_of, seal_key
 from app.settings import Settings
 from app.store.database import Store
 from tests.faults.evening import MET, SIZE
+from tests.forks import Forked
 
 T = TypeVar("T")
 
@@ -113,54 +109,14 @@ async def main(data: Path, port: int, fate: Fate, roles: frozenset[Role]) -> Non
     await runtime.stop()
 
 
-def live(words: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> None:
-    """What the new process does, from its first moment to its end."""
-    os.environ.clear()
-    os.environ.update(environ)
-    for number, file in ((1, out), (2, err)):
-        with file.open("ab") as opened:
-            os.dup2(opened.fileno(), number)
+def live(words: Sequence[str]) -> Coroutine[None, None, None]:
+    """What `Life` runs."""
     chosen: Any = frozenset(words[4:]) or ALL_ROLES
-    asyncio.run(main(Path(words[0]), int(words[1]), Fate(words[2], int(words[3])), chosen))
+    return main(Path(words[0]), int(words[1]), Fate(words[2], int(words[3])), chosen)
 
 
-FORKS: Final = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([__name__])
-
-
-class Life:
-    """A process, with the surface of subprocess.Popen. It is forked from one that has imported everything: of twenty
-    lives twenty starts of Python would be the longest part."""
+class Life(Forked):
+    """A process that ends itself at its point."""
 
     def __init__(self, words: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> None:
-        self._process = FORKS.Process(target=live, args=(list(words), dict(environ), out, err))
-        self._process.start()
-        assert self._process.pid is not None
-        self.pid = self._process.pid
-        self._asking = threading.Lock()  # its end is told once, to whoever asks first
-
-    @property
-    def returncode(self) -> int | None:
-        with self._asking:
-            return self._process.exitcode
-
-    def poll(self) -> int | None:
-        return self.returncode
-
-    def wait(self, timeout: float | None = None) -> int:
-        """Return its exit code once it has ended; raise subprocess.TimeoutExpired."""
-        multiprocessing.connection.wait([self._process.sentinel], timeout)
-        code = self.returncode
-        if code is None:
-            raise subprocess.TimeoutExpired("a life", timeout or 0)
-        return code
-
-    def send_signal(self, number: int) -> None:
-        if self.returncode is None:
-            os.kill(self.pid, number)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self.send_signal(signal.SIGKILL)
+        super().__init__(words, environ, out, err, live)

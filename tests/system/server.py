@@ -24,6 +24,7 @@ from app.store.database import Store
 from app.store.migrate import upgrade
 from app.store.workspace import replace_workspace
 from app.workspace.file import read_workspace
+from tests.forks import Forked
 from tests.servers import RUN_FOLDER
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -84,13 +85,16 @@ async def prepared(data: Path, url: str = "", *, more: Sequence[str] = ()) -> Ke
 
 
 class Server:
-    """Owns the process; what it prints goes to two files beside the data folder."""
+    """Owns the process; what it prints goes to two files beside the data folder.
+
+    `command`: what Python is to run in place of a fork that serves.
+    """
 
     def __init__(
         self,
         data: Path,
         *,
-        command: Sequence[str] = ("-m", "app", "serve"),
+        command: Sequence[str] = (),
         role: str = "all",
         port: int = 0,
         environ: Mapping[str, str] = {},
@@ -98,10 +102,17 @@ class Server:
         self.data = data
         self.address: str = ""
         data.mkdir(parents=True, exist_ok=True)
-        arguments = [sys.executable, *command, "--data", str(data), "--port", str(port), "--role", role]
+        arguments = [*(command or ("serve",)), "--data", str(data), "--port", str(port), "--role", role]
         self._out, self._err = data.parent / f"{data.name}.out", data.parent / f"{data.name}.err"
+        self.process: subprocess.Popen[bytes] | Forked
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen(arguments, cwd=ROOT, env={**_plain(), **environ}, stdout=out, stderr=err)
+            if command:
+                arguments.insert(0, sys.executable)
+                self.process = subprocess.Popen(
+                    arguments, cwd=ROOT, env={**_plain(), **environ}, stdout=out, stderr=err
+                )
+            else:
+                self.process = Forked(arguments, {**_plain(), **environ}, self._out, self._err)
 
     @property
     def said(self) -> str:
@@ -128,6 +139,7 @@ class Server:
     async def ended(self) -> int:
         """Return its exit code once it has ended."""
         await until(lambda: self.process.poll() is not None, "it ended", within_s=90)
+        assert self.process.returncode is not None
         return self.process.returncode
 
     async def stop(self) -> int:

@@ -20,6 +20,7 @@ import httpx2
 import pytest
 
 from scripts.cluster import Cluster, Member, cluster
+from tests.forks import Forked
 from tests.servers import answers
 from tests.system.page import Page
 from tests.system.server import Keys, command, comment, ingest, paid, prepared, until, viewers
@@ -27,6 +28,16 @@ from tests.system.server import Keys, command, comment, ingest, paid, prepared, 
 ROOMS = ("any", "killed", "paused", "empty")
 FOLLOWED_WITHIN_S, HANDED_OVER_WITHIN_S = 10, 5
 OWNING = ("session_taken", "session_freed", "session_lost")
+
+
+class ForkedMember(Member):
+    """A member that is forked: six of them are started here, and some of them again."""
+
+    def start(self) -> None:
+        out, err = self.folder / f"{self.name}.out", self.folder / f"{self.name}.log"
+        out.write_bytes(b"")
+        started: Any = Forked(self.command()[3:], self.environ, out, err)
+        self.process = started
 
 
 @dataclass
@@ -87,7 +98,7 @@ class ScaledOut:
 def shared(run_folder: Path) -> Iterator[ScaledOut]:
     """Servers of the module's own, their sockets need a short path; a short lease, so that an owner is soon missed."""
     folder = run_folder / f"c{os.getpid()}-{time.monotonic_ns() % 10**6}"
-    with cluster(folder, {"CUEROOM_LEASE_MS": "2500"}) as made:
+    with cluster(folder, {"CUEROOM_LEASE_MS": "2500"}, ForkedMember) as made:
         keys = asyncio.run(prepared(folder / "data", made.database, more=ROOMS))
         made.start(web=2, worker=2, pump=2)
         yield ScaledOut(made, keys)
