@@ -4,7 +4,7 @@ A stamp with the lock's hash makes the second start cost nothing.
 
   PIP_INDEX_URL=...          use this package mirror (pip's own configuration is read too)
   INSTALLER=pip              install with pip instead of uv
-  CUEROOM_TESTS_WORKERS=4    run the tests on four processes instead of two
+  CUEROOM_TESTS_WORKERS=2    run the tests on two processes instead of one more than there are cores
 """
 
 import os
@@ -65,7 +65,9 @@ def test_command(rest: list[str]) -> int:
     set_up(development=True)
     failed = run_checks()
     print("== pytest", flush=True)
-    workers = os.environ.get("CUEROOM_TESTS_WORKERS", "2")
+    # One more than cores: a third of the time tests wait for processes to start, end and be missed. But each has servers
+    # and a browser of its own, so a large machine is not filled with them.
+    workers = os.environ.get("CUEROOM_TESTS_WORKERS") or str(min((os.cpu_count() or 2) + 1, 8))
     by_file = ["--dist", "loadfile", "--no-loadscope-reorder"]  # a file's servers once; the order of tests/conftest.py
     command = [str(BIN / "python"), "-m", "pytest", "-n", workers, *by_file, *rest]
     tests = subprocess.run(command, cwd=ROOT, check=False)

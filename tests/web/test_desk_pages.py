@@ -621,6 +621,7 @@ def test_the_lane_is_one_stop_of_the_tab_key_and_arrows_go_on(console: Page) -> 
 
 def test_one_cursor_points_at_the_same_instant_of_every_chart(console: Page, complaints: list[str]) -> None:
     expect(console.locator("#charts canvas")).to_have_count(6)
+    expect_minutes(console)
     console.locator('[data-chart="viewers"] .u-over').hover(position={"x": 120, "y": 30})
     at = console.locator(".chart-at")
     expect(at).to_have_text([re.compile(r"^20:1\d:\d\d$")] * 6)
