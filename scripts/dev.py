@@ -65,7 +65,7 @@ def test_command(rest: list[str]) -> int:
     set_up(development=True)
     failed = run_checks()
     print("== pytest", flush=True)
-    # One more than cores: a third of the time tests wait for processes to start, end and be missed. But each has servers
+    # One more than cores: a third of the time tests wait for processes to start, end and be missed. Each has servers
     # and a browser of its own, so a large machine is not filled with them.
     workers = os.environ.get("CUEROOM_TESTS_WORKERS") or str(min((os.cpu_count() or 2) + 1, 8))
     by_file = ["--dist", "loadfile", "--no-loadscope-reorder"]  # a file's servers once; the order of tests/conftest.py
