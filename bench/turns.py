@@ -2,10 +2,13 @@
 
 import asyncio
 import gc
+import logging
 import statistics
 import tempfile
 import time
 from pathlib import Path
+
+import structlog
 
 from app.bus.memory import MemoryFrameLog, MemoryOwnership, MemorySessionLog
 from app.clock import SystemClock
@@ -28,6 +31,7 @@ TURNS = 400
 
 def main() -> None:
     """Print the time from append to commit, and the CPU of a second, by how many sessions are in memory."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # not a line a session
     alone = 0.0
     for number in SESSIONS:
         turn_ms, worst_ms, idle = asyncio.run(measured(number))
