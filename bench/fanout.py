@@ -21,7 +21,7 @@ VIEWERS = 1_000
 STEADY = 40
 """Deltas a second in the comparison of costs: 40,000 deliveries a second, too few to be sent several at once."""
 STEADY_S = 4.0
-STEPS = (50, 60, 70, 80, 90, 100, 125, 150, 200, 250, 300, 400, 500, 600, 700, 800, 900, 1_000, 1_200)
+STEPS = (50, 60, 70, 80, 90, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1_000, 1_250, 1_500, 2_000, 2_500, 3_000)
 STEP_S = 1.5
 HELD_SHARE, HELD_P99_MS = 0.97, 100.0
 STALLED, STALL_RATE, STALL_S = 100, 40, 12.0
