@@ -23,7 +23,7 @@ from scripts.cluster import Cluster, Member, cluster
 from tests.forks import Forked
 from tests.servers import answers
 from tests.system.page import Page
-from tests.system.server import Keys, command, comment, ingest, paid, prepared, until, viewers
+from tests.system.server import NO_TLS, Keys, command, comment, ingest, paid, prepared, until, viewers
 
 ROOMS = ("any", "killed", "paused", "empty")
 FOLLOWED_WITHIN_S, HANDED_OVER_WITHIN_S = 10, 5
@@ -56,7 +56,7 @@ class Place:
 
     def client(self, token: str) -> httpx2.AsyncClient:
         headers = {"Authorization": f"Bearer {token}"}
-        return httpx2.AsyncClient(base_url=self.address, headers=headers, timeout=20, trust_env=False)
+        return httpx2.AsyncClient(base_url=self.address, headers=headers, timeout=20, trust_env=False, verify=NO_TLS)
 
 
 @dataclass
