@@ -157,7 +157,7 @@ class Ports:
 
     async def refused(self) -> list[bool]:
         """Make all calls at once; tell of each whether it was refused as it should be."""
-        async with asyncio.timeout(SOON_MS / 1000):
+        async with asyncio.timeout(3 * SOON_MS / 1000):  # two of them wait for SOON_MS where nothing comes
             results = await asyncio.gather(*self.calls(), return_exceptions=True)
         for result in results:
             if isinstance(result, Exception) and not isinstance(result, Unavailable):
@@ -193,9 +193,13 @@ async def test_a_redis_that_says_nothing_is_not_waited_for(own_valkey: ValkeySer
         assert all(await ports.refused())
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert not any(await ports.refused())
-    await ports.log.close()
-    await link.close()
+    try:
+        async with asyncio.timeout(20):  # on a busy machine it may be late once more
+            while any(await ports.refused()):
+                await asyncio.sleep(0.1)
+    finally:
+        await ports.log.close()
+        await link.close()
 
 
 @contextmanager
