@@ -195,7 +195,7 @@ async def test_a_redis_that_says_nothing_is_not_waited_for(own_valkey: ValkeySer
         os.kill(pid, signal.SIGCONT)
     try:
         async with asyncio.timeout(20):  # on a busy machine it may be late once more
-            while any(await ports.refused()):
+            while any(await ports.refused()):  # noqa: ASYNC110  nobody tells when it does
                 await asyncio.sleep(0.1)
     finally:
         await ports.log.close()
