@@ -30,7 +30,6 @@ from tests.servers import (  # noqa: F401  fixtures: pytest finds them by their 
 # too_slow judges the machine, not the code: two busy cores trip it.
 settings.register_profile(
     "ci",
-    max_examples=60,
     derandomize=True,
     deadline=None,
     print_blob=True,

@@ -5,6 +5,7 @@ starts it, under a file lock in the run's folder; the process that began the run
 database of its own in each. Sockets are Unix sockets in the run's folder, so runs never meet.
 """
 
+import asyncio
 import importlib.util
 import os
 import shutil
@@ -17,10 +18,12 @@ import tempfile
 import time
 import uuid
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg
 import pytest
 import redis
 
@@ -122,15 +125,15 @@ class PostgresServer:
             self._as_server("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", "immediate", "stop")
 
     def create_database(self, *, template: str = "template1", name: str = "") -> str:
-        """Copy `template` (about 0.1 s) and return the SQLAlchemy URL of the new database."""
+        """Copy `template` (about 20 ms) and return the SQLAlchemy URL of the new database."""
         name = name or f"t{uuid.uuid4().hex[:12]}"
-        self._as_client("createdb", "--template", template, name)
+        self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return self.url(name)
 
     def drop_database(self, url: str) -> None:
         """Drop the database behind `url`, with whatever connections a failed test left open."""
         name = url.partition("?")[0].rpartition("/")[2]
-        self._as_client("dropdb", "--if-exists", "--force", name)
+        self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def url(self, database: str) -> str:
         return f"postgresql+asyncpg://postgres@/{database}?host={self.sockets}"
@@ -154,9 +157,18 @@ class PostgresServer:
             group=account and account[1],
         )
 
-    def _as_client(self, program: str, *arguments: str) -> None:
-        command = [str(self.binaries / "bin" / program), "-h", str(self.sockets), "-p", "5432", "-U", "postgres"]
-        run([*command, *arguments], cwd=self.folder)
+    def _execute(self, statement: str) -> None:
+        """Run one statement over a connection of its own: `createdb` as a program takes ten times as long."""
+
+        async def execute() -> None:
+            connection = await asyncpg.connect(user="postgres", database="postgres", host=str(self.sockets))
+            try:
+                await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        with ThreadPoolExecutor(1) as thread:  # there may be a loop in this one
+            thread.submit(asyncio.run, execute()).result()
 
 
 @dataclass(frozen=True)

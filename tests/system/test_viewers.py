@@ -16,7 +16,7 @@ from tests.system.conftest import House
 from tests.system.page import Page, fresh_board
 from tests.system.server import OTHER_ROOM, ROOM, command, comment, ingest, paid, speech, unsent, until, viewers
 
-PAGES, CUTS, STALLED = 20, 50, 15
+PAGES, CUTS, STALLED = 20, 50, 25
 PASSWORD = "correct horse battery"
 
 
