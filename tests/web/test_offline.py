@@ -20,9 +20,13 @@ KEPT = """async () => {
 KEPT_AT_LAST = f"""async ([build, page]) => {{
   const kept = {KEPT}
   const isIt = ([names, paths]) => names.join() === build && (build === '' ? paths.length === 0 : paths.includes(page))
-  for (let n = 0; n < 200 && !isIt(await kept()); n++) await new Promise((next) => setTimeout(next, 50))
+  for (let n = 0; n < 400 && !isIt(await kept()); n++) await new Promise((next) => setTimeout(next, 50))
   return await kept()
 }}"""
+WORKERS = """async () => {
+  const { installing, waiting, active } = await navigator.serviceWorker.getRegistration('/host/')
+  return [installing, waiting, active].map((worker) => worker && worker.state)
+}"""
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def tablet(stage: Stage, page: Page) -> Page:
 
 def wait_for_shell(page: Page, build: str) -> None:
     names, paths = page.evaluate(KEPT_AT_LAST, [f"cueroom-host-{build}", "/host/r1"])
-    assert names == [f"cueroom-host-{build}"]
+    assert names == [f"cueroom-host-{build}"], f"the workers: {page.evaluate(WORKERS)}"
     assert "/host/r1" in paths
 
 

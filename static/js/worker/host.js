@@ -56,16 +56,27 @@ async function forget () {
 
 /** @param {string} path @param {Response} answer  kept when it is a page of this build; a redirect takes the page away */
 async function keep (path, answer) {
-  const cache = await caches.open(NAME)
-  if (answer.type === 'opaqueredirect' || answer.redirected) await cache.delete(path)
-  else if (answer.ok && answer.headers.get('Cueroom-Build') === build) await cache.put(path, answer.clone())
+  if (answer.type === 'opaqueredirect' || answer.redirected) {
+    if (await caches.has(NAME)) await (await caches.open(NAME)).delete(path)
+  } else if (answer.ok && answer.headers.get('Cueroom-Build') === build) {
+    await (await caches.open(NAME)).put(path, answer.clone())
+  }
+}
+
+/**
+ * What is kept of this build. Asked by name and not by opening it, which would make it anew: the next build's worker has
+ * thrown it away while this one still answers what a page asked before.
+ * @param {string} path
+ */
+function keptAt (path) {
+  return caches.match(path, { cacheName: NAME })
 }
 
 /** @param {Asked} event @param {string} path @returns {Promise<Response>} */
 async function page (event, path) {
   const asked = fetch(event.request)
   event.waitUntil(asked.then((answer) => keep(path, answer.clone())).catch(() => {}))
-  const kept = await (await caches.open(NAME)).match(path)
+  const kept = await keptAt(path)
   if (!kept) return asked
   const answer = await inTime(asked)
   if (answer && answer.status < 500) return answer
@@ -75,7 +86,7 @@ async function page (event, path) {
 
 /** @param {Asked} event @param {string} path @returns {Promise<Response>} */
 async function file (event, path) {
-  const kept = await (await caches.open(NAME)).match(path)
+  const kept = await keptAt(path)
   if (!kept) return fetch(event.request)
   if (fromCache.has(event.clientId)) return kept
   const answer = await inTime(fetch(event.request))
