@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 TEXT = 600
 HEAD = struct.pack("!BBH", 0x81, 126, TEXT)
 FRAME = len(HEAD) + TEXT
+PING = 0x89
 _NUMBER = slice(len(HEAD) + 22, len(HEAD) + 32)
 _STAMP = slice(len(HEAD) + 39, len(HEAD) + 55)
 AT_ONCE = 100
@@ -174,8 +175,10 @@ class Crowd:
                 self._read(client, window)
 
     def _drain_publisher(self) -> None:
-        if not self._publisher.recv(65_536):
+        data = self._publisher.recv(65_536)
+        if not data:
             raise ConnectionError("the server has closed the publisher's connection")
+        _answer(self._publisher, data)
 
     def _read(self, client: Client, window: Window) -> None:
         rest = len(client.rest)
@@ -216,6 +219,7 @@ class Crowd:
             size = _frame_size(data, at)
             if at + size > len(data):
                 break
+            _answer(client.socket, data[at : at + size])
             at += size
         client.rest = data[at:]
 
@@ -270,6 +274,12 @@ def _shake(client: Client) -> bool:
         raise ConnectionError(f"refused: {head[:200]!r}")
     client.rest = rest
     return True
+
+
+def _answer(client: socket.socket, frame: bytes) -> None:
+    """A ping is answered: who is silent for long is taken to be gone."""
+    if frame[0] == PING:
+        client.sendall(bytes((0x8A, 0x80 | len(frame) - 2)) + b"\0\0\0\0" + frame[2:])
 
 
 def _frame_size(data: bytes, at: int) -> int:

@@ -19,7 +19,10 @@ from bench._server import Served, free_port, running, use_core
 
 VIEWERS = 1_000
 STEADY = 40
-"""Deltas a second in the comparison of costs: 40,000 deliveries a second, too few to be sent several at once."""
+"""Deltas a second in the comparison of costs: 40,000 deliveries a second. A server may send those together that come
+within a few hundredths of a second; `at once` says how many were."""
+SINGLY = 18
+"""The same where every delta is a write of its own, by ours too, whose passes are a twentieth of a second apart."""
 STEADY_S = 4.0
 STEPS = (50, 60, 70, 80, 90, 100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1_000, 1_250, 1_500, 2_000, 2_500, 3_000)
 STEP_S = 1.5
@@ -52,6 +55,7 @@ class Figures:
 
     name: str
     per_delivery_us: float = 0.0
+    singly_us: float = 0.0
     p99_ms: float = 0.0
     most: float = 0.0
     idle_kb: float = 0.0
@@ -89,6 +93,7 @@ def main() -> None:
     for each in figures[:-1]:
         print(
             f"ours / {each.name}: CPU per delivery {ours.per_delivery_us / each.per_delivery_us:.2f}, "
+            f"one by one {ours.singly_us / each.singly_us:.2f}, "
             f"most deliveries {f'{ours.most / each.most:.1f}' if each.most else '-'}, "
             f"memory per idle viewer {ours.idle_kb / each.idle_kb:.2f}"
         )
@@ -105,10 +110,8 @@ def _measured(peer: Peer) -> tuple[Figures, int]:
         found.handshake_us = (peer.served.cpu_seconds() - cpu) / (VIEWERS - 50) * 1e6
         crowd.idle(1.0)
         found.idle_kb = (peer.served.resident_mb() - before) * 1e6 / 1024 / (VIEWERS - 50)
-        crowd.publish(STEADY, 1.0)
-        cpu = peer.served.cpu_seconds()
-        window = crowd.publish(STEADY, STEADY_S)
-        found.per_delivery_us = (peer.served.cpu_seconds() - cpu) / max(window.deliveries, 1) * 1e6
+        found.singly_us, singly = _cost(peer, crowd, SINGLY)
+        found.per_delivery_us, window = _cost(peer, crowd, STEADY)
         found.p99_ms = window.lag(0.99)
         found.most = _saturated(crowd)
     finally:
@@ -116,11 +119,20 @@ def _measured(peer: Peer) -> tuple[Figures, int]:
     held = f"at most {found.most:,.0f} deliveries/s" if found.most else "no rate was held"
     print(
         f"{found.name}: {found.per_delivery_us:.1f} us CPU a delivery at {STEADY * VIEWERS:,}/s "
-        f"({_share(window):.0%} there, {window.at_once:.1f} at once, p99 {found.p99_ms:.0f} ms); {held} with p99 < "
+        f"({_share(window):.0%} there, {window.at_once:.1f} at once, p99 {found.p99_ms:.0f} ms), "
+        f"{found.singly_us:.1f} us at {SINGLY * VIEWERS:,}/s ({singly.at_once:.1f} at once); {held} with p99 < "
         f"{HELD_P99_MS:.0f} ms; {found.idle_kb:.1f} KB an idle viewer; {found.handshake_us:.0f} us a handshake",
         flush=True,
     )
     return found, crowd.number
+
+
+def _cost(peer: Peer, crowd: Crowd, rate: int) -> tuple[float, Window]:
+    """CPU microseconds a delivery at this rate, and what came."""
+    crowd.publish(rate, 1.0)
+    cpu = peer.served.cpu_seconds()
+    window = crowd.publish(rate, STEADY_S)
+    return (peer.served.cpu_seconds() - cpu) / max(window.deliveries, 1) * 1e6, window
 
 
 def _saturated(crowd: Crowd) -> float:
