@@ -20,7 +20,7 @@ from app.realtime.hub import Clocked
 SLICE: Final = 256
 """Viewers written to without a break: two milliseconds."""
 LEAST_S: Final = 0.05
-"""From one pass to the next: what comes sooner goes out with it, as a write costs the same with one frame as with three.
+"""From one pass to the next: what comes sooner goes out with it; a write costs the same with one frame as with three.
 A board that changes four times a second is not held back by it, and no eye sees it."""
 BEAT_EARLY_S: Final = 0.75 * BEAT_MS / 1000
 """A beat that is this near goes out with what is written anyhow."""
