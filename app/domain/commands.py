@@ -114,6 +114,11 @@ class Issued(Struct, frozen=True):
     by: Actor
 
 
+def command_name(command: Command) -> str:
+    """Return the command's name as outcomes and the audit carry it."""
+    return str(command.__struct_config__.tag)
+
+
 _sorted = msgspec.json.Encoder(order="deterministic")
 
 

@@ -4,10 +4,12 @@ Amounts are integers in the currency's smallest unit; `count`, `spend`, `value`,
 increases since the source's last message; `online`, `available` are levels; `total` is a running total of a source that
 has no increases (a fall is a restart). Bounds on every field are the door's business (app.intake), not the type's.
 
-`gc=False`: an event holds nothing that could hold it, so the collector need not visit hundreds of thousands of them.
+`gc=False` (the kinds have it from Envelope): an event holds nothing that could hold it, so the collector need not visit
+hundreds of thousands of them.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Final, Literal, get_args
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -231,15 +233,11 @@ class OrderPaidEvent(Envelope, frozen=True, tag="order_paid", forbid_unknown_fie
     payload: Order
 
 
-class OrderCancelledEvent(
-    Envelope, frozen=True, gc=False, tag="order_cancelled", forbid_unknown_fields=True, kw_only=True
-):
+class OrderCancelledEvent(Envelope, frozen=True, tag="order_cancelled", forbid_unknown_fields=True, kw_only=True):
     payload: Order
 
 
-class OrderRefundedEvent(
-    Envelope, frozen=True, gc=False, tag="order_refunded", forbid_unknown_fields=True, kw_only=True
-):
+class OrderRefundedEvent(Envelope, frozen=True, tag="order_refunded", forbid_unknown_fields=True, kw_only=True):
     payload: Order
 
 
@@ -267,9 +265,7 @@ class AdEvent(Envelope, frozen=True, tag="ad", forbid_unknown_fields=True, kw_on
     payload: AdSpend
 
 
-class ServiceQuestionEvent(
-    Envelope, frozen=True, gc=False, tag="service_question", forbid_unknown_fields=True, kw_only=True
-):
+class ServiceQuestionEvent(Envelope, frozen=True, tag="service_question", forbid_unknown_fields=True, kw_only=True):
     payload: Ticket
 
 
@@ -311,11 +307,10 @@ Event = (
 )
 """Every kind that is taken; a record of another kind is refused."""
 
-KINDS: tuple[str, ...] = tuple(str(kind.__struct_config__.tag) for kind in Event.__args__)
-"""The kinds' names as they stand on the wire."""
+KIND_NAMES: Final[Mapping[type[Event], str]] = {kind: str(kind.__struct_config__.tag) for kind in get_args(Event)}
+"""Kind -> its name, as it stands on the wire."""
+KINDS: Final = tuple(KIND_NAMES.values())
 
-OPENING_KINDS = frozenset({"viewers", "enter", "like", "comment", "gift", "follow"})
+OPENING_KINDS: Final = frozenset({"viewers", "enter", "like", "comment", "gift", "follow"})
 """Kinds that may open a session by themselves where the room's setting allows it (`viewers` only with online > 0)."""
-ORDER_KINDS = frozenset({"order_created", "order_paid", "order_cancelled", "order_refunded"})
-LEVEL_KINDS = frozenset({"stock", "price", "listing"})
-"""Kinds that, without a planned or live session, are kept as the room's last level and enter the next `opened`."""
+ORDER_KINDS: Final = frozenset({"order_created", "order_paid", "order_cancelled", "order_refunded"})

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from app.domain import events as ev
-from app.domain.events import Event
+from app.domain.events import KIND_NAMES, Event
 from app.domain.identity import quick_hash
 from app.engine.counts import COUNTED_KINDS, RoomCounts
 from app.engine.distinct import Distinct
-from app.engine.moment import KIND_NAMES, Moment
+from app.engine.moment import Moment
 from app.engine.talk import Said, Talk
 
 _ACTS: Final[dict[type[Event], tuple[str, str]]] = {

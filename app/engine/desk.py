@@ -59,7 +59,7 @@ class Desk:
             position=position,
             at_ms=at,
             by=issued.by,
-            command=str(issued.command.__struct_config__.tag),
+            command=cmd.command_name(issued.command),
             subject=answer.subject,
             found=answer.found,
             detail=answer.detail,

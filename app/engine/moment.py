@@ -1,12 +1,8 @@
 """The event at hand while a batch is applied: who sent it, where it stands in the log, and when it counts."""
 
-from typing import Final
-
 from app.domain.events import Event
 from app.engine.sources import Source
 from app.engine.windows import Tally
-
-KIND_NAMES: Final[dict[type[Event], str]] = {kind: str(kind.__struct_config__.tag) for kind in Event.__args__}
 
 
 class Moment:

@@ -5,14 +5,14 @@ from typing import Any
 
 from app.domain import events as ev
 from app.domain.effects import OrderRow
-from app.domain.events import Event
+from app.domain.events import KIND_NAMES, Event
 from app.domain.plan import SessionPlan
 from app.engine.changes import Changes
 from app.engine.counts import COUNTED_KINDS, RoomCounts
 from app.engine.goods import MOST_UNLISTED_SKUS, OTHER, SkuState, unlisted_sku
 from app.engine.health import Health
 from app.engine.life import Life
-from app.engine.moment import KIND_NAMES, Moment
+from app.engine.moment import Moment
 from app.engine.repeats import Repeats
 from app.engine.state import State
 from app.engine.sums import bounded
@@ -56,7 +56,7 @@ class Trade:
 
     def _sku_act(self, event: ev.ClickEvent | ev.CartAddEvent, room: RoomCounts) -> None:
         payload = event.payload
-        name, sku = KIND_NAMES[type(event)], self._sku(event.payload.sku)
+        name, sku = KIND_NAMES[type(event)], self._sku(payload.sku)
         amount = payload.count
         if payload.total is not None and sku.sku == OTHER:
             amount = 0  # running totals of many SKUs have no difference

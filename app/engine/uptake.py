@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from app.domain import events as ev
 from app.domain.effects import MessageRow
-from app.domain.events import OPENING_KINDS, ORDER_KINDS, Event
+from app.domain.events import KIND_NAMES, OPENING_KINDS, ORDER_KINDS, Event
 from app.domain.plan import SessionPlan
 from app.domain.records import Chunk, Events
 from app.engine.acts import Acts
@@ -16,7 +16,7 @@ from app.engine.freshness import FAMILIES
 from app.engine.health import Health
 from app.engine.life import Life
 from app.engine.lines import Lines
-from app.engine.moment import KIND_NAMES, Moment
+from app.engine.moment import Moment
 from app.engine.readings import Readings
 from app.engine.repeats import Repeats
 from app.engine.seconds import LATE_MS, Seconds

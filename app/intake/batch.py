@@ -13,13 +13,13 @@ from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from types import GenericAlias
-from typing import Any, Final, Literal, get_args, get_type_hints
+from typing import Any, Final, Literal, get_type_hints
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType, ValidationError, defstruct
 from msgspec.structs import fields
 
-from app.domain.events import Event, OrderLine, User
+from app.domain.events import KIND_NAMES, Event, OrderLine, User
 from app.intake.refusals import BatchTooBig, Fault, NotABatch, NotUtf8
 from app.settings import Limits
 
@@ -38,8 +38,7 @@ SAMPLE: Final = 50
 """Of a batch the unknown fields of so many records are counted by name."""
 
 ENVELOPE: Final = frozenset({"id", "room", "kind", "occurred_ms", "payload"})
-_TYPES: Final[dict[str, type[Struct]]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Event)}
-KIND_NAMES: Final[dict[type, str]] = {kind: name for name, kind in _TYPES.items()}
+_TYPES: Final[dict[str, type[Struct]]] = {name: kind for kind, name in KIND_NAMES.items()}
 PAYLOADS: Final[dict[str, frozenset[str]]] = {
     name: frozenset(get_type_hints(kind)["payload"].__struct_fields__) for name, kind in _TYPES.items()
 }

@@ -21,6 +21,7 @@ from app.domain.commands import (
     StartSession,
     UnackAlert,
     WithdrawPrompt,
+    command_name,
     digest_of,
 )
 from app.domain.people import Actor, Role
@@ -77,11 +78,6 @@ def check_may_issue(command: Command, actor: Actor) -> None:
         raise Forbidden("this role may not do that", role=actor.role.value, command=command_name(command))
     if isinstance(command, ReceivePrompt) and command.device != actor.id:
         raise Forbidden("a tablet gives its own receipts only", device=actor.id)
-
-
-def command_name(command: Command) -> str:
-    """Return the command's name as outcomes and the audit carry it."""
-    return str(command.__struct_config__.tag)
 
 
 class Desk:

@@ -15,11 +15,11 @@ from msgspec import Struct, field
 
 from app.bus.ports import Committed, LogFull, SessionLog, Ticket
 from app.clock import Clock
-from app.domain.events import Event
+from app.domain.events import KIND_NAMES, Event
 from app.domain.records import STEP_LIMIT, Entry, Events
 from app.errors import ControlRoomError, Forbidden, Unavailable
 from app.instants import Instant
-from app.intake.batch import KIND_NAMES, Batch, Form, read_in_turns
+from app.intake.batch import Batch, Form, read_in_turns
 from app.intake.bucket import Bucket
 from app.intake.directory import Directory, SessionRef
 from app.intake.gate import Gate

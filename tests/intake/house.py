@@ -17,7 +17,7 @@ from app.access.passwords import Passwords
 from app.bus.memory import MemorySessionLog
 from app.bus.ports import Committed, Waiting
 from app.clock import ManualClock
-from app.domain.commands import EndSession, Outcome, digest_of
+from app.domain.commands import EndSession, Outcome, command_name, digest_of
 from app.domain.effects import SessionState
 from app.domain.events import Event, StatusEvent
 from app.domain.people import Role
@@ -25,7 +25,7 @@ from app.domain.records import CommandIssued, Events
 from app.domain.workspace import Brand, Room, Sku, Workspace
 from app.errors import ControlRoomError
 from app.instants import Instant
-from app.intake.desk import Desk, command_name
+from app.intake.desk import Desk
 from app.intake.directory import Directory, Recipe
 from app.intake.door import Answer, Door, Source
 from app.intake.seal import Seal

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from app.domain.events import Event
-from app.intake.batch import KIND_NAMES, SAMPLE, TURN, read_batch, read_in_turns
+from app.domain.events import KIND_NAMES, Event
+from app.intake.batch import SAMPLE, TURN, read_batch, read_in_turns
 from app.settings import Limits
 
 LIMITS = Limits()
