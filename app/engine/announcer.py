@@ -14,6 +14,8 @@ from app.rules.machine import Transition
 from app.rules.rule import RuleSet
 
 REPEAT: Final = "repeat|"
+SESSION_END: Final = "session_end"
+"""Why an alert ended: the session is over."""
 
 
 class Announcer:
@@ -42,7 +44,10 @@ class Announcer:
             self._changes.alert(raised)
             self._tell(raised, at)
         elif step.kind == "lowered" and step.severity:
-            self._changes.alert(book.change(alert, step.severity, report(), at))
+            lowered = book.change(alert, step.severity, report(), at)
+            self._changes.alert(lowered)
+            if lowered.acked_ms is None and not lowered.muted:
+                self._remind(lowered, at)
         elif step.kind == "hit":
             self._changes.alert(book.hit(alert, report(), at))
         elif step.kind in ("unknown", "known"):
@@ -73,7 +78,8 @@ class Announcer:
             self._changes.cancel(alert.id)
         elif told is not None:
             self._changes.deliveries(endings(alert, self._plan, self._state.opened.session, at))
-        self.review(at)
+        if reason != SESSION_END:  # then everything ends, and what a cause kept quiet is not told of any more
+            self.review(at)
 
     def repeat(self, alert_id: str, at: int) -> None:
         """Tell again, and how it stands now, of an alert that nobody has acknowledged."""
@@ -104,7 +110,10 @@ class Announcer:
         return back
 
     def review(self, at: int) -> None:
-        """See which open alerts are muted now; one that no longer is, and was never told of, is told of."""
+        """See which open alerts are muted now; one that no longer is is told of, if nobody knows how bad it is.
+
+        What waits of one that is muted now is cancelled; a reminder that came due meanwhile is given at once.
+        """
         book = self._state.alerts
         for alert_id in list(book.open.values()):
             alert = book.alerts[alert_id]
@@ -113,20 +122,31 @@ class Announcer:
                 continue
             alert = book.mute(alert, muted, at)
             self._changes.alert(alert)
-            if not muted and alert.id not in book.told and alert.acked_ms is None:
-                self._tell(alert, at)
+            told = book.told.get(alert.id)
+            if muted:
+                if told is not None and told.due_ms > at:
+                    self._changes.cancel(alert.id)
+                    del book.told[alert.id]
+            elif alert.acked_ms is None:
+                if told is None or alert.severity < told.severity:
+                    self._tell(alert, at)
+                elif REPEAT + alert.id not in self._state.deadlines.due and repeat_ms(alert, self._plan) is not None:
+                    self.repeat(alert.id, at)
 
     def _tell(self, alert: Alert, at: int, times: int = 1) -> None:
         if alert.muted:
             return
         rows = deliveries(alert, self._plan, self._state.opened.session, at, times)
         self._changes.deliveries(rows)
-        self._state.alerts.told[alert.id] = Told(alert.version, max((row.due_ms for row in rows), default=at), times)
+        due = max((row.due_ms for row in rows), default=at)
+        self._state.alerts.told[alert.id] = Told(alert.version, due, times, alert.severity)
         self._remind(alert, at)
 
     def _remind(self, alert: Alert, at: int) -> None:
         span = repeat_ms(alert, self._plan)
-        if span is not None:
+        if span is None:
+            self._state.deadlines.drop(REPEAT + alert.id)
+        else:
             self._state.deadlines.set(REPEAT + alert.id, at + span, at)
 
     def _muted(self, rule: str) -> str:

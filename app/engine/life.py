@@ -3,7 +3,7 @@
 from typing import Final
 
 from app.domain.effects import SessionChange
-from app.engine.announcer import Announcer
+from app.engine.announcer import SESSION_END, Announcer
 from app.engine.changes import Changes
 from app.engine.charts import Charts
 from app.engine.counts import RoomCounts
@@ -87,7 +87,7 @@ class Life:
         state = self._state
         self._watch.end(at)
         for key in list(state.alerts.open):
-            self._announcer.end(key, "session_end", at)
+            self._announcer.end(key, SESSION_END, at)
         for room in state.rooms.values():
             room.state = "ended" if room.state != "waiting" else "waiting"
         state.rundown.finish(at)

@@ -19,11 +19,13 @@ DESK: Final = "desk"
 
 
 class Told(Struct, frozen=True):
-    """What is remembered of the messages of one alert: the last change told, until when they wait, how often."""
+    """What is remembered of the messages of one alert: the last change told, until when they wait, how often, how bad
+    it was."""
 
     change: int
     due_ms: int
     times: int = 1
+    severity: str = "P4"
 
 
 def routes_of(alert: Alert, plan: SessionPlan) -> Iterator[RoutePlan]:

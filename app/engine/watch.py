@@ -8,7 +8,7 @@ from app.domain.alerts import RuleView
 from app.domain.board import LimitRow
 from app.domain.people import Clearance
 from app.engine.alerts import Report
-from app.engine.announcer import Announcer
+from app.engine.announcer import SESSION_END, Announcer
 from app.engine.changes import Changes
 from app.engine.inputs import Inputs
 from app.engine.spoken import Spoken
@@ -121,7 +121,7 @@ class Watch:
         """The session is over: whatever is open is closed."""
         for key in sorted(self._watched):
             watched = self._watched[key]
-            for step in watched.machine.end(Instant(at), "session_end"):
+            for step in watched.machine.end(Instant(at), SESSION_END):
                 self._announcer.take(watched.subject, step, _nothing)
         self._changes.touch("rules")
 

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from app.domain.commands import AckAlert, MoveRundown, UnackAlert
+from app.domain.commands import AckAlert, EndSession, MoveRundown, UnackAlert
 from app.domain.people import Clearance
 from app.domain.plan import ChannelPlan, MutePlan, RoutePlan, SendStep, StreamLine
 from app.engine.notify import deliveries
+from app.rules.file import read_rules
 from app.rules.rule import RuleSet
 from tests.engine.script import PLAN, TWO_ROOMS, Script
 
@@ -342,6 +343,94 @@ def test_a_muted_alert_is_judged_and_shown_and_told_of_when_the_mute_ends() -> N
     script.order_to(8, MoveRundown("box"))
     assert script.alert("stream-fault").muted == ""
     assert [row.planned_ms for row in script.engine.take_effects().deliveries] == [script.at(8)]
+
+
+BREAK_MUTES_VIEWERS = replace(PLAN, mutes=(MutePlan("break", ("break",), ("few",)),))
+
+
+def viewers(script: Script, start: int, end: int, online: int) -> None:
+    for second in range(start, end):
+        script.send(second, script.viewers(second, online))
+
+
+def rules(body: str) -> RuleSet:
+    return read_rules({"r.yaml": f"version: 1\nrules:\n{body}"})
+
+
+FEW = """
+  - id: few
+    title: 人少
+    text: {title: 人少}
+    step_down: true
+    levels: [{severity: critical, fire: "m.viewers < 10.0"}, {severity: warning, fire: "m.viewers < 100.0"}]
+"""
+
+
+def messages(script: Script) -> list[tuple[str, float, str]]:
+    """Return severity, second and recipient of what was planned since the last call."""
+    rows = script.engine.take_effects().deliveries
+    return [(row.severity, (row.planned_ms - script.starts) // 1_000, row.recipient) for row in rows]
+
+
+def test_what_got_worse_while_it_was_muted_is_told_of_when_the_mute_ends() -> None:
+    script = Script(BREAK_MUTES_VIEWERS, rules(FEW))
+    viewers(script, 1, 20, 50)
+    script.order_to(20, MoveRundown("rest"))
+    viewers(script, 21, 40, 5)
+    assert messages(script) == [("P2", 1, "")]
+    script.order_to(40, MoveRundown("box"))
+    assert messages(script) == [("P1", 40, "")]
+
+
+def test_reminders_go_on_after_a_mute_in_which_one_came_due() -> None:
+    script = Script(BREAK_MUTES_VIEWERS, rules(FEW))
+    viewers(script, 1, 100, 5)
+    script.order_to(100, MoveRundown("rest"))
+    viewers(script, 101, 140, 5)
+    script.order_to(140, MoveRundown("box"))
+    viewers(script, 141, 270, 5)
+    assert messages(script) == [("P1", 1, ""), ("P1", 140, "#2"), ("P1", 260, "#3")]
+
+
+def test_what_has_become_milder_is_reminded_of_as_often_as_the_milder_is() -> None:
+    script = Script(PLAN, rules(FEW))
+    viewers(script, 1, 30, 5)
+    viewers(script, 30, 300, 50)
+    assert script.alerts() == [("few", "P2", "firing")]
+    assert messages(script) == [("P1", 1, "")]
+
+
+CAUSE_AND_EFFECT = """
+  - id: cause
+    title: 因
+    text: {title: 因}
+    levels: [{severity: critical, fire: "m.viewers < 10.0"}]
+  - id: effect
+    title: 果
+    text: {title: 果}
+    inhibited_by: [cause]
+    levels: [{severity: warning, fire: "m.viewers < 100.0"}]
+"""
+
+
+def test_a_message_that_still_gathers_is_cancelled_when_the_cause_is_found() -> None:
+    script = Script(PLAN, rules(CAUSE_AND_EFFECT))
+    viewers(script, 1, 4, 50)
+    viewers(script, 4, 10, 5)
+    effects = script.engine.take_effects()
+    assert [(row.severity, row.due_ms - script.starts) for row in effects.deliveries] == [("P2", 6_010), ("P1", 4_010)]
+    assert effects.cancels == [script.alert("effect").id]
+    viewers(script, 10, 20, 50)  # the cause is over, its effect is not
+    assert messages(script) == [("P2", 10, "")]
+
+
+def test_the_end_of_a_session_tells_of_nothing_that_a_cause_kept_quiet() -> None:
+    script = Script(PLAN, rules(CAUSE_AND_EFFECT))
+    viewers(script, 1, 10, 5)
+    assert messages(script) == [("P1", 1, "")]
+    script.order_to(10, EndSession())
+    assert [alert.condition for alert in script.topic("alerts").values()] == ["ended", "ended"]
+    assert messages(script) == []
 
 
 def test_ids_are_those_of_the_step_and_not_of_the_run() -> None:
