@@ -180,10 +180,21 @@ class Residents:
             live.overlay.device(row)
         live.touched_ms = live.checkpointed_ms = wall
         live.committed_ms = wall - id_hash(session) % SAVE_NOW_EVERY_MS  # those opened at once are not saved at once
-        now = live.clock.at(wall)
-        if live.engine.state in ("live", "paused") and now - live.engine.now > GAP_FROM_MS and live.clock.rate > 0:
-            live.step(Entry(now, Gap(live.engine.now, now)), wall)
+        _enter_gap(live, wall)
         return live
+
+    def enter_gaps(self, wall: Instant) -> None:
+        """Nobody took events lately: that is entered in the log of each, before time goes on in it."""
+        for live in self.live.values():
+            _enter_gap(live, wall)
+            self._looks.set(live.id, wall)
+
+
+def _enter_gap(live: Live, wall: Instant) -> None:
+    """Enter the time since the session's own as a gap, if that is worth one. It is committed with the next step."""
+    now = live.clock.at(wall)
+    if live.engine.state in ("live", "paused") and now - live.engine.now > GAP_FROM_MS and live.clock.rate > 0:
+        live.step(Entry(now, Gap(live.engine.now, now)), wall)
 
 
 class _Ready(Collection[str]):

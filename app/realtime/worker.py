@@ -30,6 +30,7 @@ from app.realtime.outage import Outage
 from app.realtime.residents import Residents
 from app.realtime.restore import Restorer
 from app.realtime.showing import Showing
+from app.realtime.standstill import Standstill, steady_s
 from app.realtime.steps import Stepper
 from app.realtime.telling import Telling
 from app.realtime.trouble import Trouble
@@ -64,6 +65,7 @@ class Worker:
         tablets: Callable[[Sequence[str]], Iterable[DeviceRow]] = lambda _: (),
         taken: Callable[[str], None] = lambda _: None,
         freed: Callable[[str, bool], None] = lambda _, __: None,
+        steady: Callable[[], float] = steady_s,
     ) -> None:
         """`tablets`: those of the named rooms that are connected now, for a session that comes into memory.
 
@@ -75,6 +77,7 @@ class Worker:
         self._notes = list(notes)
         self._taken, self._freed = taken, freed
         self._inbox, self._outage, self._trouble = Inbox(), Outage(), Trouble()
+        self._standstill = Standstill(steady)
         self._residents = Residents(restorer, holdings, clock, tablets)
         self._telling = Telling(hub, clock)
         self._checkpoints = Checkpoints(restorer, self._residents, clock)
@@ -199,6 +202,7 @@ class Worker:
         taking: asyncio.Task[Mapping[str, Sequence[Waiting]]] | None = None
         waking: asyncio.Task[bool] | None = None
         caring = asyncio.create_task(self._caretaker.run(), name="caretaker")
+        watching = asyncio.create_task(self._standstill.watch(), name="standstill")
         try:
             while not (self._stopping and await self._all_left()):
                 taking = taking or asyncio.create_task(self._take_waiting(), name="worker-take")
@@ -218,7 +222,7 @@ class Worker:
                 if self.turned_s or (self._caretaker.began.is_set() and not self._residents.arriving()):
                     self.turned_s = _now()
         finally:
-            beside = [task for task in (taking, waking, caring) if task is not None]
+            beside = [task for task in (taking, waking, caring, watching) if task is not None]
             for task in beside:
                 task.cancel()
             try:
@@ -299,6 +303,9 @@ class Worker:
 
     async def _make_turn(self, taken: Mapping[str, Sequence[Waiting]]) -> None:
         wall = self._clock.now()
+        if self._standstill.is_over() and self._residents.live:
+            log.warning("process_stood_still", sessions=len(self._residents.live))
+            self._residents.enter_gaps(wall)
         if self._outage.since is not None:
             await self._wait_for_store(taken, wall)
             await self._between_turns(wall)

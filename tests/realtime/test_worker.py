@@ -1,7 +1,8 @@
 """Promises of the worker: commit then tell, restored as committed, refused when the store is away, gaps entered."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,12 @@ def online(n: int, count: int) -> ViewersEvent:
 
 @asynccontextmanager
 async def house(
-    folder: Path, clock: ManualClock | None = None, *, fresh: bool = True, plan: SessionPlan = PLAN
+    folder: Path,
+    clock: ManualClock | None = None,
+    *,
+    fresh: bool = True,
+    plan: SessionPlan = PLAN,
+    steady: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[House]:
     """A worker over a real SQLite file; stopped cleanly when left."""
     file = folder / "c.sqlite3"
@@ -108,6 +114,7 @@ async def house(
         clock=clock,
         restorer=Restorer(store, build="test"),
         holdings=Holdings(MemoryOwnership()),
+        steady=steady,
     )
     running = asyncio.create_task(worker.run())
     try:
@@ -158,6 +165,21 @@ async def test_after_a_stop_the_session_goes_on_where_it_was_with_a_gap(tmp_path
         assert isinstance(stored[-1].body, Gap)
         result = await home.send(comment(2))
         assert result.duplicates == 1
+
+
+async def test_a_process_that_stood_still_for_a_minute_enters_that_as_a_gap(tmp_path: Path) -> None:
+    clock, steady = ManualClock(START), [0.0]
+    async with house(tmp_path, clock, steady=lambda: steady[0]) as home:
+        clock.advance(1_000)
+        await home.send(online(1, 800))
+        clock.advance(60_000)
+        steady[0] += 60
+        await home.send(comment(2))
+        stood = {"start_ms": START + 1_000, "end_ms": START + 61_000}
+        assert list((await home.board())["gaps"].values()) == [stood]
+        await home.send(comment(3))
+        stored = await home.store.read(lambda conn: list(chunks.chunks_after(conn, 1)))
+        assert [type(chunk.body) for chunk in stored[1:]] == [Events, Gap, Events, Events]
 
 
 class Faulty:
