@@ -36,6 +36,11 @@ def clearance_of(role: Role) -> Clearance:
     return Clearance.RESTRICTED if role in RESTRICTED_ROLES else Clearance.OPEN
 
 
+def may_see(clearance: Clearance, of: Clearance) -> bool:
+    """Return whether somebody of this clearance may see what is `of` that one."""
+    return of is Clearance.OPEN or clearance is Clearance.RESTRICTED
+
+
 class Actor(Struct, frozen=True):
     """Who issued a command: a signed-in person, a paired tablet, or a driver of the system itself."""
 

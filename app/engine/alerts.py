@@ -29,7 +29,12 @@ class Subject(NamedTuple):
 
     @property
     def key(self) -> str:
-        return f"{self.rule}|{self.scope}|{self.scope_id}"
+        return subject_key(self)
+
+
+def subject_key(of: "Subject | Alert") -> str:
+    """Return the name of what an alert is about; the book has it open under this name."""
+    return f"{of.rule}|{of.scope}|{of.scope_id}"
 
 
 class Report(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Final
 from app.domain.alerts import Alert, Severity
 from app.domain.people import Actor
 from app.domain.plan import SessionPlan
-from app.engine.alerts import Report, Subject
+from app.engine.alerts import Report, Subject, subject_key
 from app.engine.changes import Changes
 from app.engine.notify import Told, deliveries, endings, repeat_ms
 from app.engine.state import State
@@ -86,7 +86,7 @@ class Announcer:
         alert = self._state.alerts.alerts.get(alert_id)
         if alert is None or not alert.open or alert.acked_ms is not None or alert.muted:
             return
-        report = self.report(f"{alert.rule}|{alert.scope}|{alert.scope_id}", at)
+        report = self.report(subject_key(alert), at)
         if report is not None:
             alert = self._state.alerts.reword(alert, report)
             self._changes.alert(alert)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from app.domain.alerts import Alert
 from app.domain.board import Audience, GapRow, GuideLine, RoomHead, SessionHead, Topic
-from app.domain.people import Clearance
+from app.domain.people import Clearance, may_see
 from app.domain.plan import SessionPlan
 from app.domain.readings import reading_key
 from app.engine.goods import SkuState
@@ -139,11 +139,7 @@ class Boards:
         return {alert.id: alert for alert in listed}
 
     def _listed(self, clearance: Clearance) -> list[Alert]:
-        return [
-            alert
-            for alert in self._state.alerts.listed().values()
-            if alert.clearance is Clearance.OPEN or clearance is Clearance.RESTRICTED
-        ]
+        return [alert for alert in self._state.alerts.listed().values() if may_see(clearance, alert.clearance)]
 
     def _prompts(self, audience: Audience, _clearance: Clearance) -> dict[str, Any]:
         prompts = self._state.prompts.shown()

@@ -140,11 +140,6 @@ class Engine:
         return self._state.state
 
     @property
-    def rate(self) -> float:
-        """How fast the session's clock runs, by the last record that said so."""
-        return self._state.rate
-
-    @property
     def duplicates(self) -> int:
         """Events that had been taken before, since the session opened."""
         return self._state.duplicates

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from app.domain.alerts import Alert
 from app.domain.prompts import Prompt
+from app.engine.alerts import subject_key
 from app.engine.changes import Changes
 from app.engine.state import State
 
@@ -29,7 +30,7 @@ def adopt(state: State, changes: Changes, alerts: Sequence[Alert], prompts: Sequ
             changes.prompt(state.prompts.prompts[difference.id])
     for alert in alerts:
         state.alerts.put(alert)
-        key = f"{alert.rule}|{alert.scope}|{alert.scope_id}"
+        key = subject_key(alert)
         if alert.open:
             state.alerts.open[key] = alert.id
         elif state.alerts.open.get(key) == alert.id:

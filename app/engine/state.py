@@ -24,7 +24,7 @@ from app.engine.seen import SeenKeys, SeenSlices
 from app.engine.sources import Source
 from app.rules.machine import Memory
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 """Of a checkpoint; one of another format is thrown away. Grows with every change of a struct in here."""
 
 
@@ -51,7 +51,6 @@ class State(Struct):
     opened_ms: int = 0
     started_ms: int | None = None
     ended_ms: int | None = None
-    clock_ms: int | None = None
     rate: float = 1.0
     gap_end_ms: int = 0
     """What was seen before the last gap ended is not fresh."""

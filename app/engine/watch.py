@@ -6,7 +6,7 @@ from typing import Final
 
 from app.domain.alerts import RuleView
 from app.domain.board import LimitRow
-from app.domain.people import Clearance
+from app.domain.people import Clearance, may_see
 from app.engine.alerts import Report
 from app.engine.announcer import SESSION_END, Announcer
 from app.engine.changes import Changes
@@ -130,7 +130,7 @@ class Watch:
         shown = {}
         for key, watched in self._watched.items():
             condition, rule = watched.machine.condition, watched.rule
-            if rule.clearance is Clearance.RESTRICTED and clearance is not Clearance.RESTRICTED:
+            if not may_see(clearance, rule.clearance):
                 continue
             if condition == "pending" or condition == "unknown":
                 since, subject = watched.machine.since or 0, watched.subject
@@ -151,7 +151,7 @@ class Watch:
                 of=limit.of[2:],
             )
             for rule in self._rules
-            if not rule.event and (rule.clearance is Clearance.OPEN or clearance is Clearance.RESTRICTED)
+            if not rule.event and may_see(clearance, rule.clearance)
             for n, limit in enumerate(limits_of(rule))
         }
 

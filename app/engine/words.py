@@ -15,7 +15,6 @@ _TEXTS: Final[Sentences] = {
         "查採集程式、網路與權杖",
         "Check the collector, its network and its token",
     ),
-    "source_silent_rule": ("来源中断", "來源中斷", "Source silent"),
     "source_conflict_title": (
         "数据来源「{name}」用同一编号发来不同内容",
         "資料來源「{name}」用同一編號送來不同內容",

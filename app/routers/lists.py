@@ -9,9 +9,7 @@ import msgspec
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from app.access.principal import Principal
-from app.domain.alerts import Alert
-from app.domain.people import Clearance
+from app.domain.people import Clearance, may_see
 from app.domain.readings import MinuteRow, Scope
 from app.errors import NotFound
 from app.instants import MINUTE
@@ -29,10 +27,6 @@ METRICS = 24
 MINUTES = 12_000
 
 
-def _may_see(principal: Principal, alert: Alert) -> bool:
-    return alert.clearance is Clearance.OPEN or principal.clearance is Clearance.RESTRICTED
-
-
 @router.get("/alerts")
 async def listed_alerts(
     session: SessionDep,
@@ -48,14 +42,14 @@ async def listed_alerts(
         partial(alerts.page, session_no=session.no, most=limit, listed=listed, after=after)
     )
     last = encode_cursor(found[-1].opened_ms, found[-1].id) if len(found) == limit else None
-    return json({"rows": [alert for alert in found if _may_see(reader, alert)], "next": last})
+    return json({"rows": [alert for alert in found if may_see(reader.clearance, alert.clearance)], "next": last})
 
 
 @router.get("/alerts/{alert_id}")
 async def one_alert(session: SessionDep, alert_id: Id, reader: ReaderDep, runtime: RuntimeDep) -> Response:
     """Return one alert, how it stood after each commit, and what was told of it to groups."""
     alert = await runtime.store.look(partial(alerts.alert, session_no=session.no, alert_id=alert_id))
-    if not _may_see(reader, alert):
+    if not may_see(reader.clearance, alert.clearance):
         raise NotFound("no such alert", alert=alert_id[:128])
     changes = await runtime.store.look(partial(alerts.changes, alert_id=alert_id))
     told = await runtime.store.look(partial(deliveries.planned_for, alerts=[alert_id]))
