@@ -4,7 +4,7 @@
 refused as `stale`. A command's key is its Idempotency-Key: the same key again answers the first outcome.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -14,6 +14,8 @@ from app.domain.identity import content_hash
 from app.domain.people import Actor
 from app.domain.words import Words
 
+PROMPT_CHARS: Final = 60
+"""Of one card in one language: what a host reads at a glance."""
 PromptLevel = Literal["urgent", "normal", "info"]
 Stage = Literal["shown", "seen", "done"]
 AnswerWord = Literal["", "help", "out_of_stock", "repeat"]
@@ -30,7 +32,7 @@ class UnackAlert(Struct, frozen=True, tag="unack_alert"):
 
 
 class SendPrompt(Struct, frozen=True, tag="send_prompt", omit_defaults=True):
-    """`text`: at most 60 characters a language. `alert`: the alert whose proposal this is."""
+    """`text`: at most PROMPT_CHARS a language. `alert`: the alert whose proposal this is."""
 
     text: Words
     level: PromptLevel = "normal"

@@ -17,6 +17,10 @@ Ext = dict[str, str | int | float | bool | None]
 """What a source wants kept (at most 1 KiB encoded, never users' data); read by nobody."""
 
 
+Feed = Literal["platform", "erp", "own"]
+"""Who says how much stock there is."""
+
+
 class User(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """A viewer. Inside the house `id` is always hashed (`h:` + 16 hex) and `name` always masked."""
 
@@ -104,7 +108,7 @@ class StockReading(Struct, frozen=True, gc=False, omit_defaults=True, forbid_unk
     """Either `available` (a level) or `delta` (a change); `version` grows with each reading of one feed."""
 
     sku: str
-    feed: Literal["platform", "erp", "own"]
+    feed: Feed
     available: int | None = None
     delta: int | None = None
     warehouse: str = ""

@@ -8,6 +8,9 @@ from typing import Literal
 import msgspec
 from msgspec import Struct, field
 
+from app.domain.alerts import Severity
+from app.domain.commands import PromptLevel
+from app.domain.events import Feed
 from app.domain.identity import content_hash
 from app.domain.words import Words
 
@@ -15,7 +18,6 @@ SessionKind = Literal["live", "replay", "drill", "demo"]
 REAL: frozenset[SessionKind] = frozenset({"live"})
 """Kinds whose messages may leave the house; the others are marked 演练 everywhere."""
 ChannelKind = Literal["dingtalk", "feishu", "wecom", "webhook"]
-Feed = Literal["platform", "erp", "own"]
 
 
 class StreamLine(Struct, frozen=True, omit_defaults=True):
@@ -83,7 +85,7 @@ class QuickPrompt(Struct, frozen=True, omit_defaults=True):
     id: str
     label: Words
     text: Words
-    level: Literal["urgent", "normal", "info"] = "normal"
+    level: PromptLevel = "normal"
 
 
 class ChannelPlan(Struct, frozen=True, omit_defaults=True):
@@ -97,7 +99,7 @@ class ChannelPlan(Struct, frozen=True, omit_defaults=True):
 
 class SendStep(Struct, frozen=True, omit_defaults=True):
     to: str
-    min: Literal["P1", "P2", "P3", "P4"] = "P4"
+    min: Severity = "P4"
 
 
 class RoutePlan(Struct, frozen=True, omit_defaults=True):

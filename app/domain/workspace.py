@@ -3,13 +3,12 @@
 Everything a session needs of it is copied into its SessionPlan when it opens, so a later change touches later sessions.
 """
 
-from typing import Literal
-
 from msgspec import Struct, field
 
+from app.domain.events import Feed
 from app.domain.people import Clearance, Role
-from app.domain.plan import ChannelKind, Feed, MutePlan, QuickPrompt, RoutePlan, SegmentPlan, StreamLine, Target
-from app.domain.words import Words
+from app.domain.plan import ChannelKind, MutePlan, QuickPrompt, RoutePlan, SegmentPlan, StreamLine, Target
+from app.domain.words import Language, Words
 
 
 class Brand(Struct, frozen=True):
@@ -89,7 +88,7 @@ class Workspace(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     id: str
     name: str
-    language: Literal["zh-CN", "zh-TW", "en"] = "zh-CN"
+    language: Language = "zh-CN"
     brands: tuple[Brand, ...] = ()
     rooms: tuple[Room, ...] = ()
     skus: tuple[Sku, ...] = ()

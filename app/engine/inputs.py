@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from app.domain.money import in_main_unit
 from app.engine.counts import window_of
 from app.engine.freshness import KIND_OF_METRIC, patience_of
 from app.engine.goods import LineState, SkuState
-from app.engine.money import in_main_unit
 from app.engine.readings import Readings
 from app.engine.seconds import Seconds
 from app.engine.state import State

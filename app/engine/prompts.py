@@ -5,12 +5,11 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from app.domain.commands import AnswerWord, PromptLevel, ReceivePrompt, SendPrompt, Stage
+from app.domain.commands import PROMPT_CHARS, AnswerWord, PromptLevel, ReceivePrompt, SendPrompt, Stage
 from app.domain.identity import derived_id
 from app.domain.people import Actor
 from app.domain.prompts import UNREAD_AFTER_MS, Prompt, PromptReceipt
 
-TEXT_LIMIT: Final = 60
 SHOWN: Final = 30
 _RANK: Final[dict[str, int]] = {"sent": 0, "seen": 1, "done": 2}
 
@@ -86,7 +85,7 @@ def refusal(command: SendPrompt) -> str:
     texts = [text.strip() for text in command.text.values()]
     if not any(texts):
         return "invalid"
-    return "text_too_long" if any(len(text) > TEXT_LIMIT for text in texts) else ""
+    return "text_too_long" if any(len(text) > PROMPT_CHARS for text in texts) else ""
 
 
 def unread_at(level: PromptLevel, sent_ms: int) -> int | None:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from starlette.responses import Response
 
 from app.domain.commands import (
+    PROMPT_CHARS,
     AckAlert,
     AnswerWord,
     Command,
@@ -28,7 +29,6 @@ from app.routers.fields import Id
 from app.routers.words import language_of
 
 router = APIRouter(prefix="/api/sessions/{session_id}", tags=["commands"])
-PROMPT_CHARS = 60
 Version = Annotated[int, Field(ge=0, lt=2**53)]
 
 
@@ -57,7 +57,7 @@ def _words(text: dict[str, str]) -> dict[str, str]:
     if not said:
         raise PromptEmpty("a prompt needs words in one of our languages")
     if any(len(line) > PROMPT_CHARS for line in said.values()):
-        raise PromptTooLong("a prompt has at most 60 characters a language", most=PROMPT_CHARS)
+        raise PromptTooLong(f"a prompt has at most {PROMPT_CHARS} characters a language", most=PROMPT_CHARS)
     if any(not line.isprintable() for line in said.values()):
         raise ControlRoomError("a prompt is one line of visible characters", place="body.text")
     return said

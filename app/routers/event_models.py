@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Union
 import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, create_model
 
+from app.domain.events import Feed
 from app.intake.gate import FPS, KBPS, NAME_CHARS, TIME_CODE_MS, TOTAL, VERSION
 from app.settings import Limits
 
@@ -153,7 +154,7 @@ class StockReading(Payload):
     """Either `available` (a level) or `delta` (a change); `version` grows with each reading of one feed."""
 
     sku: Id
-    feed: Literal["platform", "erp", "own"]
+    feed: Feed
     available: Count | None = None
     delta: Change | None = None
     warehouse: Short = ""

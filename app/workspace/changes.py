@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from app.domain.words import Words
+from app.domain.words import LANGUAGES, Words
 from app.domain.workspace import Workspace
 
 Kind = Literal["added", "removed", "changed"]
@@ -112,8 +112,8 @@ def _shown(value: Any) -> str:
 
 
 def _change(kind: Kind, section: str, key: str, fields: str = "") -> Change:
-    words = {
+    words: Words = {
         language: _VERBS[kind][n].format(what=_SECTIONS[section][n], id=key, fields=fields)
-        for n, language in enumerate(("zh-CN", "zh-TW", "en"))
+        for n, language in enumerate(LANGUAGES)
     }
     return Change(kind, section, key, words)

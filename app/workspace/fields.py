@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from typing import Final
 
+from app.domain.money import digits_of
 from app.domain.words import LANGUAGES, Words
 from app.instants import DAY
 from app.workspace.document import Mapping, Mark, Node, Scalar, Sequence
@@ -15,20 +16,6 @@ from app.workspace.problems import Problems
 MAX_TEXT: Final = 500
 MAX_COUNT: Final = 1_000_000_000
 MAX_AMOUNT: Final = 1_000_000_000_000
-DIGITS: Final = {
-    "CNY": 2,
-    "USD": 2,
-    "EUR": 2,
-    "GBP": 2,
-    "HKD": 2,
-    "TWD": 2,
-    "SGD": 2,
-    "MYR": 2,
-    "THB": 2,
-    "JPY": 0,
-    "KRW": 0,
-}
-"""Currency -> decimals of its smallest unit."""
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PARTS: Final = re.compile(r"(?:(\d{1,2})h)?(?:(\d{1,4})m)?(?:(\d{1,5})s)?")
@@ -138,7 +125,7 @@ class Fields(Keyed):
 
     def money_of(self, node: Node, currency: str) -> int | None:
         """Return an amount in the smallest unit, from its digits as written in the main unit (128.00 is 12800)."""
-        digits = DIGITS.get(currency, 2)
+        digits = digits_of(currency)
         text = node.text if isinstance(node, Scalar) else ""
         try:
             exact = Decimal(text).scaleb(digits) if _PLAIN_NUMBER.fullmatch(text) else None

@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 from typing import Final, get_args
 
-from app.domain.plan import Feed, Target
+from app.domain.events import Feed
+from app.domain.plan import Target
 from app.domain.workspace import Sku
 from app.workspace.document import Node
-from app.workspace.fields import DIGITS, Fields
+from app.workspace.fields import Fields
 from app.workspace.names import Names, define, referred, text_of
 from app.workspace.problems import Problems
 
 EVERY_ROOM: Final = "*"
+CURRENCIES: Final = ("CNY", "USD", "EUR", "GBP", "HKD", "TWD", "SGD", "MYR", "THB", "JPY", "KRW")
 MONEY_TARGETS: Final = ("gmv",)
 SHARE_TARGETS: Final = ("interaction_rate_5m",)
 COUNT_TARGETS: Final = (
@@ -66,7 +68,7 @@ def rooms_of(sku: Sku, names: Names) -> Iterable[str]:
 
 
 def _sku(fields: Fields, names: Names) -> Sku:
-    currency = fields.choice("currency", DIGITS, "CNY")
+    currency = fields.choice("currency", CURRENCIES, "CNY")
     brand = referred(fields, fields.need("brand"), names.brands, "unknown_brand")
     price = fields.node("price")
     return Sku(

@@ -1,8 +1,9 @@
 """Sections `channels`, `routes`, `mutes` and `people` of the workspace file: who hears of what."""
 
 import re
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
+from app.domain.alerts import Severity
 from app.domain.people import Clearance, Role
 from app.domain.plan import ChannelKind, MutePlan, RoutePlan, SendStep
 from app.domain.words import LANGUAGES
@@ -20,7 +21,6 @@ _PER_MINUTE: Final = 18
 """Of a robot; platforms refuse more than 20 for minutes."""
 _PER_MINUTE_WEBHOOK: Final = 120
 _WEBHOOK_SECRETS: Final = 4
-Severity = Literal["P1", "P2", "P3", "P4"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 
 

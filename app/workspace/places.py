@@ -9,6 +9,7 @@ from app.domain.workspace import Brand, Room
 from app.instants import HOUR, SECOND
 from app.workspace.document import Node
 from app.workspace.fields import Fields
+from app.workspace.keyed import shown
 from app.workspace.names import Names, define, referred, text_of
 from app.workspace.problems import Problems
 
@@ -60,7 +61,7 @@ def _zone(fields: Fields) -> str:
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):  # a name that is no path, a folder of the database, and the like
-        fields.wrong(fields.place("zone"), "zone", text="".join(char if char.isprintable() else "?" for char in zone))
+        fields.wrong(fields.place("zone"), "zone", text=shown(zone))
         return "Asia/Shanghai"
     return zone
 

@@ -48,11 +48,6 @@ _SENTENCES: Final[Sentences] = {
         "「{text}」不是金額，請按主單位寫成 128.00，{currency} 最多 {digits} 位小數",
         "'{text}' is not an amount; write it in the main unit as 128.00, {currency} has {digits} decimals",
     ),
-    "currency": (
-        "不认识的币种「{text}」，可用：{known}",
-        "不認識的幣種「{text}」，可用：{known}",
-        "unknown currency '{text}'; known: {known}",
-    ),
     "currency_mixed": (
         "一个直播间只能用一种币种：{room} 里已有 {first}",
         "一個直播間只能用一種幣種：{room} 裡已有 {first}",

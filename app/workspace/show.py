@@ -2,7 +2,7 @@
 
 from typing import Final, get_args
 
-from app.domain.commands import PromptLevel
+from app.domain.commands import PROMPT_CHARS, PromptLevel
 from app.domain.plan import QuickPrompt, SegmentPlan
 from app.domain.words import Words
 from app.domain.workspace import RundownPlan
@@ -13,8 +13,6 @@ from app.workspace.goods import EVERY_ROOM, sku_of
 from app.workspace.names import Names, define, referred
 from app.workspace.problems import Problems
 
-PROMPT_LIMIT: Final = 60
-"""Characters of one card: what a host reads at a glance (`SendPrompt`)."""
 SEGMENT_KINDS: Final = ("opening", "talk", "product", "draw", "flash", "break", "closing")
 
 
@@ -68,7 +66,7 @@ def _quick(node: Node, problems: Problems, lines: dict[str, int]) -> QuickPrompt
     define(fields, lines, name, fields.place("id"))
     chosen = fields.choice("level", get_args(PromptLevel), "normal")
     level: PromptLevel = next((level for level in get_args(PromptLevel) if level == chosen), "normal")
-    return QuickPrompt(name, fields.words("label", limit=24), fields.words("text", limit=PROMPT_LIMIT), level)
+    return QuickPrompt(name, fields.words("label", limit=24), fields.words("text", limit=PROMPT_CHARS), level)
 
 
 def read_corrections(top: Fields, names: Names) -> dict[str, Words]:
@@ -78,7 +76,7 @@ def read_corrections(top: Fields, names: Names) -> dict[str, Words]:
         category = key.text
         if names.categories is not None and category != EVERY_ROOM:
             category = referred(top, key, names.categories, "unknown_category")
-        words = top.words_of(node, limit=PROMPT_LIMIT)
+        words = top.words_of(node, limit=PROMPT_CHARS)
         if category and words:
             corrections[category] = words
     return corrections
