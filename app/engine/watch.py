@@ -174,7 +174,7 @@ class Watch:
             self._readers.setdefault(group, []).append(watched)
 
     def _moves(self, watched: Watched, floor: int) -> bool:
-        if watched.machine.unknown:
+        if watched.machine.unknown or watched.clocked:
             return True
         if not watched.slides:
             return False

@@ -38,7 +38,9 @@ def metrics_of(rule: Rule) -> tuple[str, ...]:
 class Watched:
     """Owns one machine. `last`: the values of its last look; the same again change nothing before it is due."""
 
-    __slots__ = ("_patience", "groups", "key", "last", "machine", "needed", "rule", "shown", "slides", "subject")
+    __slots__ = (
+        *("_patience", "clocked", "groups", "key", "last", "machine", "needed", "rule", "shown", "slides", "subject"),
+    )
 
     def __init__(
         self, rule: Rule, names: Names, scope: str, member: str, labels: Mapping[str, str], inputs: Inputs
@@ -52,6 +54,8 @@ class Watched:
         self.needed = [(path, self.shown[path]) for path in needed]
         self.groups = {group for name in needed.values() for group in groups_of(name, member)}
         self.slides = any(slides(name) for name in needed.values())
+        self.clocked = any(slides(name) for name in needed.values() if name.owner != "member")
+        """Whether something of the session slides: that moves each second, whatever its member does."""
         self._patience = inputs.patience(needed, member)
         self.machine = Machine(rule, self._patience)
         self.last: list[Value | None] | None = None

@@ -155,6 +155,24 @@ def test_a_rule_without_its_data_says_so_and_is_back_by_itself() -> None:
     assert script.alerts() == []
 
 
+def test_a_rule_for_each_sku_sees_what_the_sessions_clock_and_counts_do_though_nothing_of_the_sku_moves() -> None:
+    body = """
+  - id: {}
+    title: 题
+    each: sku
+    text: {{title: 短}}
+    when: "{}"
+    levels: [{{severity: warning, fire: "i.sellable <= 100.0"}}]
+"""
+    gates = body.format("after-a-minute", "s.elapsed_min >= 1.0"), body.format("in-silence", "m.comments_60s < 1.0")
+    script = Script(PLAN, rules("".join(gates)))
+    script.send(1, script.stock(1, "SKU-1", available=50), source="erp")
+    for second in range(2, 90, 3):
+        script.send(second, *([script.comment(second)] if second == 2 else []))
+    opened = {alert.rule: (alert.opened_ms - script.starts) // 1_000 for alert in script.topic("alerts").values()}
+    assert opened == {"after-a-minute": 60, "in-silence": 62}
+
+
 # Sources
 
 
