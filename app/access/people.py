@@ -16,6 +16,7 @@ from app.access.principal import NotSignedIn, Principal, Revocations, person_han
 from app.access.secret import SECRET_CHARS, fresh_id, fresh_secret, secret_hash
 from app.clock import Clock
 from app.domain.people import SYSTEM, Actor, Role
+from app.domain.words import is_seen
 from app.errors import ControlRoomError, Forbidden, Unavailable
 from app.instants import DAY, MINUTE, Instant, later
 from app.store import people as rows
@@ -294,7 +295,7 @@ def checked_name(name: str) -> str:
 
 
 def _is_name(text: str) -> bool:
-    return 1 <= len(text) <= NAME_CHARS and not any(unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in text)
+    return 1 <= len(text) <= NAME_CHARS and is_seen(text)
 
 
 def _use_link(conn: Connection, secret_hash: str, name: str, password: str, now: Instant) -> PersonRow:

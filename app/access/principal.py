@@ -6,15 +6,14 @@ from typing import Literal
 
 from app.domain.people import Actor, Clearance, Role, clearance_of
 from app.domain.workspace import Room
-from app.errors import ControlRoomError, Forbidden, Kind, NotFound
+from app.errors import ControlRoomError, Forbidden, NotFound
 from app.store.tokens import Scope
 
 
 class NotSignedIn(ControlRoomError):
     """Nobody is signed in here, or the sign-in has ended."""
 
-    kind: Kind = "unauthenticated"  # type: ignore[misc]
-    code = "unauthenticated"
+    kind, code = "unauthenticated", "unauthenticated"
 
 
 @dataclass(frozen=True, slots=True)

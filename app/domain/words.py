@@ -1,5 +1,6 @@
 """Authors' texts by language; words of the interface are never in here, the page adds those."""
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Final, Literal
 
@@ -14,6 +15,14 @@ with its `lang`, where its own is missing."""
 def in_language(words: Words, language: str) -> str:
     """Return the text in `language`, else the Chinese, else whatever there is, else nothing."""
     return words.get(language) or words.get("zh-CN") or next(iter(words.values()), "")
+
+
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs"})
+
+
+def is_seen(text: str) -> bool:
+    """Return whether every character shows: none is a control or format character, or half of a surrogate pair."""
+    return not any(unicodedata.category(char) in _UNSEEN for char in text)
 
 
 Sentences = Mapping[str, tuple[str, str, str]]

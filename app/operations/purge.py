@@ -13,7 +13,7 @@ from msgspec import Struct
 from app.clock import Clock
 from app.domain.people import SYSTEM
 from app.errors import ControlRoomError, NotFound, Unavailable
-from app.instants import SECOND, Instant
+from app.instants import DAY, SECOND, Instant
 from app.intake.seal import Seal
 from app.metrics.own import PURGED
 from app.operations.answer import Answer
@@ -32,7 +32,6 @@ from app.store.workspace import all_rooms
 
 log = structlog.get_logger()
 
-DAY_MS: Final = 86_400_000
 PAUSE_S: Final = 0.02
 """Between two slices: four of every twenty-four milliseconds of the writer, at most."""
 FIRST_S: Final = 120.0
@@ -187,7 +186,7 @@ class Purger:
         return {"deliveries": times}
 
     def _before(self, days: int) -> Instant | None:
-        return Instant(self._clock.now() - days * DAY_MS) if days else None
+        return Instant(self._clock.now() - days * DAY) if days else None
 
     async def _sliced(self, name: str, cut: Removal) -> int:
         done = 0

@@ -1,9 +1,10 @@
 """Answers: structs as JSON, outcomes of commands with their status, pages of lists with a cursor."""
 
 import base64
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from fastapi import Query
 from starlette.responses import Response
 
 from app.access.principal import Principal
@@ -17,6 +18,8 @@ from app.routers.errors import PROBLEM, title_of
 
 PAGE: Final = 50
 MOST: Final = 200
+Cursor = Annotated[str | None, Query(max_length=256)]
+Limit = Annotated[int, Query(ge=1, le=MOST)]
 _STATUS_OF_OUTCOME: Final = {"stale": 409, "ended": 409, "not_found": 404, "forbidden": 403}
 _encoder: Final = msgspec.json.Encoder()
 

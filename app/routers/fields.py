@@ -1,16 +1,16 @@
 """Fields that routes share: ids and names without a character nobody can see, and where to go within this site."""
 
-import unicodedata
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from app.domain.words import is_seen
+
 ID_CHARS = 128
-_UNSEEN = frozenset({"Cc", "Cf", "Cs"})
 
 
 def _seen(text: str) -> str:
-    if any(unicodedata.category(char) in _UNSEEN for char in text):
+    if not is_seen(text):
         raise ValueError("a control character")
     return text
 

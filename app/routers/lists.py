@@ -13,16 +13,23 @@ from app.domain.people import Clearance, may_see
 from app.domain.readings import MinuteRow, Scope
 from app.errors import NotFound
 from app.instants import MINUTE
-from app.routers.answers import MOST, PAGE, decode_cursor, decode_named_cursor, encode_cursor, json, page_of
+from app.routers.answers import (
+    MOST,
+    PAGE,
+    Cursor,
+    Limit,
+    decode_cursor,
+    decode_named_cursor,
+    encode_cursor,
+    json,
+    page_of,
+)
 from app.routers.deps import ReaderDep, RuntimeDep, SessionDep
 from app.routers.fields import Id, Seen
 from app.store import alerts, deliveries, messages, prompts
 from app.store.series import Packed, newest_of
 
 router = APIRouter(prefix="/api/sessions/{session_id}", tags=["sessions"])
-Cursor = Annotated[str | None, Query(max_length=64)]
-Limit = Annotated[int, Query(ge=1, le=MOST)]
-LongCursor = Annotated[str | None, Query(max_length=256)]
 METRICS = 24
 MINUTES = 12_000
 
@@ -33,7 +40,7 @@ async def listed_alerts(
     reader: ReaderDep,
     runtime: RuntimeDep,
     listed: bool = False,
-    cursor: LongCursor = None,
+    cursor: Cursor = None,
     limit: Limit = MOST,
 ) -> Response:
     """List alerts, oldest first; `listed`: without those that ended and were acknowledged."""

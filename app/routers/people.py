@@ -1,15 +1,14 @@
 """People, tokens and the audit: for administrators."""
 
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from app.domain.people import Role
 from app.errors import NotFound
-from app.routers.answers import MOST, PAGE, decode_cursor, json, page_of
+from app.routers.answers import PAGE, Cursor, Limit, decode_cursor, json, page_of
 from app.routers.deps import AdminDep, PrincipalDep, RuntimeDep
 from app.routers.devices import public_address
 from app.routers.fields import Id, Name
@@ -104,8 +103,8 @@ async def audited(
     _: AdminDep,
     runtime: RuntimeDep,
     session: Id | None = None,
-    cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
+    cursor: Cursor = None,
+    limit: Limit = PAGE,
 ) -> Response:
     """List who did what, newest first."""
     rows = await runtime.store.look(partial(audit, session=session, before=decode_cursor(cursor), most=limit))

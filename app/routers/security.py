@@ -8,7 +8,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.domain.frames import CLOSE_FORBIDDEN
 from app.errors import ControlRoomError, Forbidden
+from app.intake.refusals import BodyTooBig
 from app.routers.errors import problem
 from app.routers.words import language_of
 
@@ -28,12 +30,6 @@ class OtherSite(Forbidden):
     """A page of another site sent this with the cookies of ours."""
 
     code = "other_site"
-
-
-class BodyTooBig(ControlRoomError):
-    """A body of more bytes than this kind of request may have; nothing further was read."""
-
-    kind, code = "too_large", "body_too_big"
 
 
 class Guard:
@@ -76,7 +72,7 @@ class Guard:
     async def _refuse(self, error: ControlRoomError, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 4403, "reason": error.code})
+            await send({"type": "websocket.close", "code": CLOSE_FORBIDDEN, "reason": error.code})
             return
         await problem(error, language_of(Request(scope)))(scope, receive, self._with_headers(scope, send))
 

@@ -1,9 +1,8 @@
 """Sessions: opened, started and ended by people; listed; one with what it is run by."""
 
 from functools import partial
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from msgspec import Struct
 from pydantic import BaseModel, Field
 from starlette.responses import Response
@@ -15,7 +14,7 @@ from app.domain.session_clock import LIVE, SessionClock
 from app.errors import Forbidden
 from app.intake.desk import KeyReused
 from app.intake.directory import SessionRef
-from app.routers.answers import MOST, PAGE, decode_cursor, json, page_of, submitted
+from app.routers.answers import PAGE, Cursor, Limit, decode_cursor, json, page_of, submitted
 from app.routers.deps import IdempotencyKey, OperatorDep, ReaderDep, RuntimeDep, SessionDep, room_of
 from app.routers.fields import Id
 from app.routers.words import language_of
@@ -106,8 +105,8 @@ async def listed(
     reader: ReaderDep,
     runtime: RuntimeDep,
     room: Id | None = None,
-    cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=MOST)] = PAGE,
+    cursor: Cursor = None,
+    limit: Limit = PAGE,
 ) -> Response:
     """List the sessions of the rooms one may see, newest first."""
     visible = [each.id for each in reader.visible(runtime.catalogue.rooms()) if room in (None, each.id)]

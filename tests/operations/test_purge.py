@@ -8,8 +8,8 @@ import pytest
 from app.clock import ManualClock
 from app.domain.events import CommentEvent
 from app.domain.records import Events
-from app.instants import Instant
-from app.operations.purge import DAY_MS, Purge, Purger, purge
+from app.instants import DAY, Instant
+from app.operations.purge import Purge, Purger, purge
 from app.realtime.restore import Restorer
 from app.settings import Keep
 from app.store.chunks import chunks_after
@@ -42,7 +42,7 @@ async def evening(house: House, *, charted: bool = False) -> str:
 
 def purger(house: House, days: int, **keep: int) -> Purger:
     """Retention as it works so many days later."""
-    later = ManualClock(Instant(house.clock.now() + days * DAY_MS))
+    later = ManualClock(Instant(house.clock.now() + days * DAY))
     told = house.runtime.session_purged
     return Purger(store=house.store, clock=later, keep=Keep(**keep), purged=told, pause_s=0)
 

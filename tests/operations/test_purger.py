@@ -12,8 +12,8 @@ from app.domain.events import CommentEvent, CommentText, User
 from app.domain.plan import SessionKind
 from app.domain.records import Entry, Events
 from app.errors import Unavailable
-from app.instants import Instant
-from app.operations.purge import DAY_MS, Purger
+from app.instants import DAY, Instant
+from app.operations.purge import Purger
 from app.settings import Keep
 from app.store import deliveries, purge_session, quarantine, sessions, tables
 from app.store.database import Store
@@ -26,7 +26,7 @@ VIEWER = "h:0000000000000002"
 
 
 def purger(store: Store, days: int = 0, **keep: int) -> Purger:
-    later = ManualClock(Instant(samples.NOW + days * DAY_MS))
+    later = ManualClock(Instant(samples.NOW + days * DAY))
     return Purger(store=store, clock=later, keep=Keep(**keep), pause_s=0)
 
 
