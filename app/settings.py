@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """/metrics is told to whoever asks; else to this machine, to tokens that may read, and to signed-in people."""
     drain_s: int = Field(0, ge=0, le=3_600)
     """How long a process that is told to stop says that it is not ready before it takes nothing more."""
+    end_silent_hours: int = Field(12, ge=0, le=24 * 365)
+    """A session in which neither a source nor a person was heard for so long was left live, and is ended; 0: never."""
     keep: Keep = Keep()
     limits: Limits = Limits()
 

@@ -40,6 +40,7 @@ from app.intake.catalogue import Catalogue
 from app.intake.desk import Desk
 from app.intake.directory import Directory, Recipe
 from app.intake.door import Door
+from app.intake.left_live import LeftLive
 from app.intake.notices import Notices
 from app.intake.recipe import Fallback
 from app.intake.seal import Seal
@@ -230,6 +231,10 @@ class Runtime:
             notices = Notices(fallbacks, start=fence, desk=self.desk, directory=self.directory, store=self.store)
             self._run(self.owner.run(), "worker")
             self._run(notices.run(), "notices")
+            left_live = LeftLive(
+                store=self.store, desk=self.desk, clock=self.clock, after_hours=self.settings.end_silent_hours
+            )
+            self._run(left_live.run(), "left-live")
             purger = Purger(store=self.store, clock=self.clock, keep=self.settings.keep, purged=self.session_purged)
             self._run(purger.run(), "purge")
         if self.standby is not None:

@@ -1,15 +1,27 @@
 """Stored chunks: a session's log as it was applied, and the truth a session is rebuilt from."""
 
 from collections.abc import Iterator
+from typing import Final
 
+from msgspec import Struct
 from sqlalchemy import Connection, func, select
 
 from app.domain.identity import Fence, Position
-from app.domain.records import CODEC, SCHEMA, Chunk, Events, decode_body, encode_body
+from app.domain.records import CODEC, SCHEMA, Chunk, CommandIssued, Events, Opened, decode_body, encode_body
 from app.errors import ControlRoomError
 from app.instants import Instant
 from app.store import tables
 from app.store.statements import Row
+
+HEARD: Final = tuple(str(body.__struct_config__.tag) for body in (Opened, Events, CommandIssued))
+"""Kinds of chunks that somebody outside made: a source, or a person."""
+
+
+class LastHeard(Struct, frozen=True):
+    """Where in its log, and when by its own time, a session last had something from outside."""
+
+    position: int
+    applied_ms: int
 
 
 class UnknownCodec(ControlRoomError):
@@ -57,6 +69,13 @@ def chunks_after(conn: Connection, session_no: int, position: int = 0, *, most: 
         yield Chunk(
             Position(first), Position(last), Instant(applied), Instant(received), decode_body(body), Fence(fence)
         )
+
+
+def last_heard(conn: Connection, session_no: int) -> LastHeard:
+    """Return when a session last had something from outside: at its opening at the least."""
+    table = tables.chunks
+    query = select(table.c.last, table.c.applied_ms).where(table.c.session_no == session_no, table.c.kind.in_(HEARD))
+    return LastHeard(*conn.execute(query.order_by(table.c.first.desc()).limit(1)).one())
 
 
 def events_stored(conn: Connection, session_no: int) -> int:
