@@ -227,6 +227,7 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
+        http=_patient(),
         ws=Detachable,
         ws_max_size=4_096,
         ws_per_message_deflate=False,
@@ -238,6 +239,14 @@ def server_config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         lifespan="off",
         timeout_graceful_shutdown=GRACE_S,
     )
+
+
+def _patient() -> "type[asyncio.Protocol] | Literal['auto']":
+    """Connections that must make progress where there is httptools; uvicorn's own choice elsewhere."""
+    try:
+        return cast("type[asyncio.Protocol]", importlib.import_module("app.routers.connections").Patient)
+    except ImportError:
+        return "auto"
 
 
 async def _listen(
