@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from app.delivery.robots import number_of
 from app.domain.alerts import Alert, Evidence
 from app.domain.deliveries import ENDED, Delivery
 from app.domain.people import Clearance
@@ -44,7 +45,7 @@ def event_of(row: Delivery, story: Story, channel: Channel, public_url: str) -> 
     action = in_language(alert.action, row.language)
     data = {
         "delivery": row.id,
-        "number": f"{row.alert[:6]}-{row.change}",
+        "number": number_of(row),
         "brand": {"id": plan.brand, "name": plan.brand_name},
         "room": _room(plan, 0),
         "rooms": [_room(plan, n) for n in range(len(plan.rooms))],

@@ -6,13 +6,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.instants import Instant
-from app.store.doctor import SourceCount
+from app.store.doctor import NAMES_KEPT, WHOLE_SOURCE, SourceCount
 
-NAMES: Final = 50
-"""Most names of unknown fields kept of one source between two writings: a source must not fill the memory with them."""
 ELSEWHERE: Final = "?"
-WHOLE_SOURCE: Final = ""
-"""The kind under which a source's duplicates, refusals and unknown fields are counted."""
+"""Counts the fields beyond NAMES_KEPT."""
 
 
 @dataclass(slots=True)
@@ -25,9 +22,9 @@ class _Counts:
     unknown: Counter[str] = field(default_factory=Counter)
 
     def see(self, unknown: Mapping[str, int]) -> None:
-        """Count unknown fields, those beyond NAMES under one name."""
+        """Count unknown fields, those beyond NAMES_KEPT under one name."""
         for name, times in unknown.items():
-            known = name in self.unknown or len(self.unknown) < NAMES
+            known = name in self.unknown or len(self.unknown) < NAMES_KEPT
             self.unknown[name if known else ELSEWHERE] += times
 
 

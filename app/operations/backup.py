@@ -21,7 +21,7 @@ from app.clock import SystemClock
 from app.errors import ControlRoomError
 from app.operations.answer import Answer
 from app.operations.installation import Installation
-from app.operations.words import word
+from app.operations.words import mebibytes, word
 from app.realtime.restore import Restorer
 from app.store import backup as copies
 from app.store import migrate
@@ -59,11 +59,11 @@ async def back_up(here: Installation, wanted: Backup) -> Answer:
     target, url = Path(wanted.file), normalised(here.settings.database)
     if url.get_backend_name() != "sqlite":
         size = await _in_a_thread(partial(_dump, url, target))
-        told = word("dumped", wanted.language, file=str(target), size=_size(size))
+        told = word("dumped", wanted.language, file=str(target), size=mebibytes(size))
         return Answer((told,), data={"file": str(target), "bytes": size})
     copy = partial(_copy, Path(str(url.database)), target, taken_ms=here.clock.now())
     manifest, size = await _in_a_thread(copy)
-    lines = (word("backed_up", wanted.language, file=str(target), size=_size(size)), *_counted(manifest.rows))
+    lines = (word("backed_up", wanted.language, file=str(target), size=mebibytes(size)), *_counted(manifest.rows))
     return Answer(lines, data={"file": str(target), "bytes": size, **_data(manifest)})
 
 
@@ -222,7 +222,3 @@ def _data(manifest: Manifest) -> dict[str, object]:
 
 def _counted(rows: Mapping[str, int]) -> list[str]:
     return [f"  {name}  {times}" for name, times in rows.items() if times]
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**20:.1f} MiB"

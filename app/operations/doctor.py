@@ -21,10 +21,10 @@ from app.engine.health import CONFLICT
 from app.instants import Instant
 from app.operations.answer import Answer
 from app.operations.installation import Installation
-from app.operations.words import word
+from app.operations.words import mebibytes, word
 from app.store.alerts import of_session
 from app.store.deliveries import standings
-from app.store.doctor import SourceCount, counts
+from app.store.doctor import WHOLE_SOURCE, SourceCount, counts
 from app.store.faults import TookTooLong
 from app.store.quarantine import SetAside, set_aside_in
 from app.store.sessions import SessionRow, last_session_of
@@ -33,8 +33,6 @@ from app.store.workspace import all_channels, all_rooms, room
 
 SHOWN_BYTES: Final = 2**20
 """Tables that take less of the disk are only told to scripts."""
-WHOLE_SOURCE: Final = ""
-"""The kind under which the door counts what concerns a source as a whole."""
 LATE_TIMES: Final = 3
 """A kind is late when nothing came for so many of its expected intervals."""
 
@@ -66,13 +64,9 @@ async def _disk(here: Installation) -> dict[str, int]:
 
 def _told_of_disk(disk: Mapping[str, int], language: str) -> Iterator[str]:
     if disk:
-        yield word("disk", language, size=_megabytes(sum(disk.values())))
-        large = [(name, _megabytes(size)) for name, size in disk.items() if size >= SHOWN_BYTES]
+        yield word("disk", language, size=mebibytes(sum(disk.values())))
+        large = [(name, mebibytes(size)) for name, size in disk.items() if size >= SHOWN_BYTES]
         yield from (f"  {line}" for line in _table(large)) if large else ()
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 2**20:.1f} MiB"
 
 
 async def examine(here: Installation, wanted: Examine) -> Answer:

@@ -127,3 +127,8 @@ _TEXTS: Final[Sentences] = {
 def word(code: str, language: str, **values: str | int | float) -> str:
     """Return a sentence in one language, the English where it is not ours: terminals are where developers look."""
     return told_in(language, _TEXTS, code, values, otherwise="en")
+
+
+def mebibytes(size: int) -> str:
+    """Return a number of bytes as people read it."""
+    return f"{size / 2**20:.1f} MiB"

@@ -1,7 +1,9 @@
 """Alerts as they stand, and every version of them that was committed."""
 
+from typing import Any
+
 import msgspec
-from sqlalchemy import Connection, or_, select, tuple_
+from sqlalchemy import Connection, Select, or_, select, tuple_
 
 from app.domain.alerts import Alert
 from app.errors import NotFound
@@ -12,24 +14,23 @@ _alert = msgspec.json.Decoder(Alert)
 
 def of_session(conn: Connection, session_no: int, *, listed: bool = False) -> list[Alert]:
     """Return a session's alerts, oldest first; `listed`: without those that ended and were acknowledged."""
-    table = tables.alerts
-    query = select(table.c.body).where(table.c.session_no == session_no).order_by(table.c.opened_ms, table.c.id)
-    if listed:
-        query = query.where(or_(table.c.condition != "ended", table.c.acked_ms.is_(None)))
-    return [_alert.decode(body) for body in conn.scalars(query)]
+    return [_alert.decode(body) for body in conn.scalars(_of_session(session_no, listed=listed))]
 
 
 def page(
     conn: Connection, session_no: int, *, most: int, listed: bool = False, after: tuple[int, str] | None = None
 ) -> list[Alert]:
     """Return the next `most` alerts, oldest first; `after`: when the last one of the page before opened, and its id."""
-    table = tables.alerts
-    query = select(table.c.body).where(table.c.session_no == session_no).order_by(table.c.opened_ms, table.c.id)
-    if listed:
-        query = query.where(or_(table.c.condition != "ended", table.c.acked_ms.is_(None)))
+    table, query = tables.alerts, _of_session(session_no, listed=listed)
     if after is not None:
         query = query.where(tuple_(table.c.opened_ms, table.c.id) > after)
     return [_alert.decode(body) for body in conn.scalars(query.limit(most))]
+
+
+def _of_session(session_no: int, *, listed: bool) -> Select[Any]:
+    table = tables.alerts
+    query = select(table.c.body).where(table.c.session_no == session_no).order_by(table.c.opened_ms, table.c.id)
+    return query.where(or_(table.c.condition != "ended", table.c.acked_ms.is_(None))) if listed else query
 
 
 def alert(conn: Connection, session_no: int, alert_id: str) -> Alert:

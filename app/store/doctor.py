@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 from msgspec import Struct, field
@@ -10,8 +11,10 @@ from sqlalchemy import Connection, select
 from app.store import tables
 from app.store.statements import Row, insert_rows
 
-NAMES_KEPT = 50
-"""Most different names of unknown fields or kinds kept a row: a source that invents names must not fill the disk."""
+WHOLE_SOURCE: Final = ""
+"""The kind under which a source's duplicates, refusals and unknown fields are counted."""
+NAMES_KEPT: Final = 50
+"""Most different names of unknown fields kept of one source: one that invents names must not fill memory or disk."""
 
 
 class SourceCount(Struct, frozen=True, kw_only=True):

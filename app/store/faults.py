@@ -78,13 +78,18 @@ def as_refusals() -> Iterator[None]:
         raise Unavailable("the database does not answer", reason=type(fault).__name__) from None
 
 
+def sqlstate(fault: DBAPIError) -> str:
+    """Return the five characters by which PostgreSQL names what went wrong; empty when the driver itself did."""
+    return str(getattr(fault.orig, "sqlstate", None) or getattr(fault.orig, "pgcode", None) or "")
+
+
 def _of_driver(fault: DBAPIError) -> ControlRoomError:
     cause = fault.orig
     if isinstance(cause, sqlite3.Error):
         return _of_sqlite(cause)
     if cause is not None and isinstance(cause.__cause__, ValueError | TypeError):  # asyncpg's, before anything was sent
         return StoreBroken("the database cannot hold a value", reason=type(cause.__cause__).__name__)
-    state = str(getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or "")
+    state = sqlstate(fault)
     if state == _POSTGRES_CANCELLED:
         return TookTooLong("this takes too long; ask for less", reason=state)
     if state in _POSTGRES_FULL:

@@ -10,6 +10,8 @@ from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.store.faults import sqlstate
+
 T = TypeVar("T")
 
 WRITERS: Final = 3
@@ -33,11 +35,6 @@ ROLLED_BACK: Final = "40"
 """The class of deadlocks and of serialisation: nothing was written, and the same again may well succeed."""
 REPEATS: Final = 2
 REPEAT_AFTER_S: Final = 0.02
-
-
-def sqlstate(fault: DBAPIError) -> str:
-    """Return the five characters by which PostgreSQL names what went wrong; empty when the driver itself did."""
-    return str(getattr(fault.orig, "sqlstate", None) or getattr(fault.orig, "pgcode", None) or "")
 
 
 def application_name() -> str:

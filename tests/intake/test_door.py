@@ -11,8 +11,9 @@ from app.errors import ControlRoomError, Forbidden, Unavailable
 from app.intake.door import Overfull, Source
 from app.intake.refusals import BatchTooBig, NotABatch, NotUtf8, TooFast
 from app.intake.seal import is_hashed
-from app.intake.tally import NAMES, Tally
+from app.intake.tally import Tally
 from app.settings import Limits
+from app.store.doctor import NAMES_KEPT, counts
 from tests.intake.house import NOON, WINE, House, open_house
 
 DAY = 86_400_000
@@ -177,15 +178,15 @@ async def test_unknown_fields_are_dropped_and_counted_by_name(house: House) -> N
 def test_names_of_unknown_fields_stay_few_also_when_they_could_not_be_written_down() -> None:
     tally = Tally()
     for round_ in range(4):
-        names = {f"field-{round_}-{n}": 1 for n in range(NAMES - 1)}
+        names = {f"field-{round_}-{n}": 1 for n in range(NAMES_KEPT - 1)}
         tally.batch("t", "聚合", ["wine-dy"], NOON, refused={}, unknown=names)
         tally.put_back(tally.drain() if round_ % 2 else [])
     late = tally.drain()
-    tally.batch("t", "聚合", ["wine-dy"], NOON, refused={}, unknown={f"new-{n}": 1 for n in range(NAMES)})
+    tally.batch("t", "聚合", ["wine-dy"], NOON, refused={}, unknown={f"new-{n}": 1 for n in range(NAMES_KEPT)})
     tally.put_back(late)
     (counts,) = tally.drain()
-    assert len(counts.unknown) == NAMES + 1
-    assert sum(counts.unknown.values()) == 4 * (NAMES - 1) + NAMES, "none is lost"
+    assert len(counts.unknown) == NAMES_KEPT + 1
+    assert sum(counts.unknown.values()) == 4 * (NAMES_KEPT - 1) + NAMES_KEPT, "none is lost"
 
 
 async def test_a_full_batch_is_taken_and_one_more_is_too_big(house: House) -> None:
@@ -294,8 +295,6 @@ async def test_a_named_session_takes_all_of_a_batch_in_its_own_time(house: House
 
 
 async def test_counts_reach_the_doctor(house: House) -> None:
-    from app.store.doctor import counts
-
     await house.post(house.record("like") | {"id": "a"}, house.record("like") | {"id": "a"}, {"kind": "?"})
     await house.door.save_tally()
     await house.post(house.record("like") | {"id": "a"})
