@@ -108,8 +108,8 @@ class Charts:
                 yield key, nan if rate is None or rate.value is None else rate.value
             else:
                 value, _ = self._readings.viewers(rooms)
-                fresh = value is not None and self._readings.viewers_fresh(rooms, edge)
-                yield key, float(value) if fresh and value is not None else nan
+                value = self._readings.known_viewers(rooms, edge)
+                yield key, nan if value is None else float(value)
 
     def _goods(self, edge: int) -> Iterator[tuple[str, float]]:
         second, fresh = self._seconds.of(edge), self._readings.goods_fresh(edge)

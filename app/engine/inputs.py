@@ -105,26 +105,26 @@ class Inputs:
         count, window, seconds = name.metric, name.window, self._seconds
 
         def counted(at: int) -> Fact:
-            seen, _ = readings.heard(count, at)
-            if seen is None:
+            heard = readings.heard(count)
+            if heard.seen_ms is None:
                 return Fact(None)
             second = seconds.of(at)
             value = sum(window_of(room.tallies[count], second, window) for room in state.rooms.values())
-            return Fact(in_main_unit(value, self._currency) if count == "gmv" else float(value), Instant(seen))
+            return Fact(in_main_unit(value, self._currency) if count == "gmv" else float(value), *heard)
 
         return counted
 
     def _viewers(self, _at: int) -> Fact:
-        value, seen = self._readings.viewers(self._state.speaking())
-        return Fact(None) if value is None or seen is None else Fact(float(value), Instant(seen))
+        value, heard = self._readings.viewers(self._state.speaking())
+        return Fact(None) if value is None else Fact(float(value), *heard)
 
     def _interaction(self, at: int) -> Fact:
         rooms = self._state.speaking()
-        seen = self._readings.interaction_seen(rooms)
-        if not rooms or seen is None:
+        heard = self._readings.interaction_heard(rooms)
+        if heard.seen_ms is None:
             return Fact(None)
         rate = self._readings.interaction(rooms, at)
-        return Fact(rate.value if rate.judged else None, Instant(seen))
+        return Fact(rate.value if rate.judged else None, *heard)
 
     def _member_getter(self, name: Name, member: str) -> Getter:
         if name.kind == "sku":
@@ -135,13 +135,13 @@ class Inputs:
         state, metric = self._state, name.metric
         if name.window:
             tally, window, seconds = sku.counts.tallies[metric], name.window, self._seconds
-            heard = self._readings.heard
+            readings = self._readings
 
             def counted(at: int) -> Fact:
-                seen, _ = heard(metric, at)
-                if seen is None:
+                heard = readings.heard(metric)
+                if heard.seen_ms is None:
                     return Fact(None)
-                return Fact(float(window_of(tally, seconds.of(at), window)), Instant(seen))
+                return Fact(float(window_of(tally, seconds.of(at), window)), *heard)
 
             return counted
         match metric:  # one function is made, not a table of nine: it is what a new SKU costs

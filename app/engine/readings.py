@@ -1,7 +1,7 @@
 """The session's numbers at one instant, each with its age and validity."""
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.domain.plan import RoomPlan, SessionPlan
 from app.domain.readings import Reading, ReadingState, Scope
@@ -10,6 +10,7 @@ from app.engine.freshness import AUDIENCE, FAMILIES, KIND_OF_METRIC, ORDERS, STO
 from app.engine.rates import Interaction, interaction
 from app.engine.seconds import Seconds
 from app.engine.state import State
+from app.instants import Instant
 from app.rules.vocabulary import SESSION_COUNTS
 
 INTERACTION: Final = "interaction_rate_5m"
@@ -35,6 +36,16 @@ def split(metric: str) -> tuple[str, str]:
     return count, window
 
 
+class Heard(NamedTuple):
+    """When data last came: the oldest instant of the rooms behind it, and when the first of them falls silent."""
+
+    seen_ms: Instant | None
+    silent_ms: Instant | None
+
+
+NEVER: Final = Heard(None, None)
+
+
 class Readings:
     """Computes readings from the state; owns none of it. `before`: a look into the history, given by its keeper."""
 
@@ -57,12 +68,6 @@ class Readings:
         kind = KIND_OF_METRIC[metric]
         return max(patience_of(self.every(room, kind)) for room in self._plans)
 
-    def fresh(self, room: RoomCounts, kind: str, seen_ms: int | None, at: int) -> bool:
-        """Return whether what was seen then is still to be relied on."""
-        if seen_ms is None or seen_ms < self._state.gap_end_ms:
-            return False
-        return at < seen_ms + patience_of(self.every(room.id, kind))
-
     def reading(self, metric: str, scope: Scope, scope_id: str, at: int) -> Reading:
         """Return one metric of the session or of a room."""
         rooms = [self._state.rooms[scope_id]] if scope == "room" else self._state.speaking()
@@ -75,7 +80,8 @@ class Readings:
         count, window = split(metric)
         kind = KIND_OF_METRIC[count]
         counted = rooms if scope == "room" else list(self._state.rooms.values())
-        seen, fresh = self._heard(rooms, kind, at, counted)
+        heard = self._heard(rooms, kind, counted)
+        fresh = self._lately(heard, at)
         second = self._seconds.of(at)
         value = sum(window_of(room.tallies[count], second, window) for room in counted)
         return Reading(
@@ -84,37 +90,41 @@ class Readings:
             scope_id=scope_id,
             value=float(value) if fresh else None,
             state="ok" if fresh else "unknown",
-            seen_ms=seen,
+            seen_ms=heard.seen_ms,
             every_ms=self._slowest(rooms, kind),
             before=before,
             target=target,
         )
 
-    def heard(self, count: str, at: int) -> tuple[int | None, bool]:
-        """Return when the session's source of a count was last heard, and whether that is fresh."""
-        return self._heard(self._state.speaking(), KIND_OF_METRIC[count], at, list(self._state.rooms.values()))
+    def heard(self, count: str) -> Heard:
+        """Return when the session's source of a count was last heard."""
+        return self._heard(self._state.speaking(), KIND_OF_METRIC[count], list(self._state.rooms.values()))
 
     def known_counts(self, rooms: list[RoomCounts], everyone: list[RoomCounts], at: int) -> dict[str, bool]:
         """Return for each count whether it is fresh."""
-        return {count: self._heard(rooms, KIND_OF_METRIC[count], at, everyone)[1] for count in SESSION_COUNTS}
+        return {
+            count: self._lately(self._heard(rooms, KIND_OF_METRIC[count], everyone), at) for count in SESSION_COUNTS
+        }
 
     def known_interaction(self, rooms: list[RoomCounts], at: int) -> Interaction | None:
         """Return the interaction rate, or None while its data is not fresh."""
-        return self.interaction(rooms, at) if self._rate_fresh(rooms, at) else None
+        return self.interaction(rooms, at) if self._lately(self.interaction_heard(rooms), at) else None
 
-    def viewers(self, rooms: Iterable[RoomCounts]) -> tuple[int | None, int | None]:
-        """Return the viewers of all these rooms together and the oldest of their instants; None while one has none."""
-        total, seen = 0, None
+    def viewers(self, rooms: Iterable[RoomCounts]) -> tuple[int | None, Heard]:
+        """Return the viewers of all these rooms together and when they were heard; None while one has none."""
+        total, heard = 0, NEVER
         for room in rooms:
             gauge = room.viewers
             if gauge.seen_ms is None:
-                return None, None
+                return None, NEVER
             total += gauge.value
-            seen = gauge.seen_ms if seen is None else min(seen, gauge.seen_ms)
-        return (total, seen) if seen is not None else (None, None)
+            heard = self._with(heard, room, "viewers", gauge.seen_ms)
+        return (None if heard is NEVER else total), heard
 
-    def viewers_fresh(self, rooms: Iterable[RoomCounts], at: int) -> bool:
-        return all(self.fresh(room, "viewers", room.viewers.seen_ms, at) for room in rooms)
+    def known_viewers(self, rooms: Iterable[RoomCounts], at: int) -> int | None:
+        """Return the viewers of all these rooms together, or None while they are not fresh."""
+        value, heard = self.viewers(rooms)
+        return value if self._lately(heard, at) else None
 
     def interaction(self, rooms: list[RoomCounts], at: int) -> Interaction:
         """Return the interaction rate of these rooms; whether its data is fresh is not its business."""
@@ -123,15 +133,20 @@ class Readings:
         active = distinct.at(second)
         return interaction(rooms, active, not distinct.estimated, second, at)
 
-    def interaction_seen(self, rooms: Iterable[RoomCounts]) -> int | None:
-        """Return the oldest instant behind the rate: of the acts, and of the viewer count where there is one."""
-        seen: int | None = None
+    def interaction_heard(self, rooms: Iterable[RoomCounts]) -> Heard:
+        """Return when what is behind the rate was heard: the acts, and the viewer count where there is one.
+
+        Never, while one of the rooms has sent neither.
+        """
+        heard = NEVER
         for room in rooms:
             acts, gauge = self._state.family_seen(room, AUDIENCE), room.viewers.seen_ms
-            for instant in (acts, gauge):
-                if instant is not None:
-                    seen = instant if seen is None else min(seen, instant)
-        return seen
+            if acts is None:
+                return NEVER
+            heard = self._with(heard, room, "comment", acts)
+            if gauge is not None:
+                heard = self._with(heard, room, "viewers", gauge)
+        return heard
 
     def goods_seen(self) -> int | None:
         """Return when the orders were last heard, or, before any, the stock feed: as fresh is what can be sold."""
@@ -145,37 +160,45 @@ class Readings:
             return True
         return seen >= self._state.gap_end_ms and at < seen + self.patience("orders")
 
-    def _heard(
-        self, rooms: list[RoomCounts], kind: str, at: int, everyone: list[RoomCounts]
-    ) -> tuple[int | None, bool]:
-        """Return the oldest instant of those rooms that have this family at all, and whether all of them are fresh.
+    def _heard(self, rooms: list[RoomCounts], kind: str, everyone: list[RoomCounts]) -> Heard:
+        """Return when those rooms were heard that have this family at all.
 
         Where none of them has it, `everyone` is asked: orders may come by a room that is not on air itself.
         """
-        oldest: int | None = None
-        fresh = True
-        family = FAMILIES[kind]
+        heard, family = NEVER, FAMILIES[kind]
         for room in rooms:
             seen = self._state.family_seen(room, family)
             if seen is not None:
-                oldest = seen if oldest is None else min(oldest, seen)
-                fresh = fresh and self.fresh(room, kind, seen, at)
-        if oldest is None and rooms is not everyone:
-            return self._heard(everyone, kind, at, everyone)
-        return oldest, fresh and oldest is not None
+                heard = self._with(heard, room, kind, seen)
+        if heard is NEVER and rooms is not everyone:
+            return self._heard(everyone, kind, everyone)
+        return heard
+
+    def _with(self, heard: Heard, room: RoomCounts, kind: str, seen: int) -> Heard:
+        """Return what was heard, with this of one more room beside it."""
+        silent = Instant(seen + patience_of(self.every(room.id, kind)))
+        if heard.seen_ms is None or heard.silent_ms is None:
+            return Heard(Instant(seen), silent)
+        return Heard(min(heard.seen_ms, Instant(seen)), min(heard.silent_ms, silent))
+
+    def _lately(self, heard: Heard, at: int) -> bool:
+        """Return whether what was heard is still to be relied on."""
+        if heard.seen_ms is None or heard.silent_ms is None:
+            return False
+        return heard.seen_ms >= self._state.gap_end_ms and at < heard.silent_ms
 
     def _viewers(
         self, rooms: list[RoomCounts], scope: Scope, scope_id: str, at: int, before: float | None, target: float | None
     ) -> Reading:
-        value, seen = self.viewers(rooms)
-        fresh = value is not None and self.viewers_fresh(rooms, at)
+        total, heard = self.viewers(rooms)
+        value = total if self._lately(heard, at) else None
         return Reading(
             metric="viewers",
             scope=scope,
             scope_id=scope_id,
-            value=float(value) if fresh and value is not None else None,
-            state="ok" if fresh else "unknown",
-            seen_ms=seen,
+            value=None if value is None else float(value),
+            state="unknown" if value is None else "ok",
+            seen_ms=heard.seen_ms,
             every_ms=self._slowest(rooms, "viewers"),
             before=before,
             target=target,
@@ -184,9 +207,9 @@ class Readings:
     def _interaction(
         self, rooms: list[RoomCounts], scope: Scope, scope_id: str, at: int, before: float | None, target: float | None
     ) -> Reading:
-        seen = self.interaction_seen(rooms)
+        heard = self.interaction_heard(rooms)
         rate = self.interaction(rooms, at) if rooms else Interaction(None, "unknown", None, None, False)
-        state: ReadingState = rate.state if self._rate_fresh(rooms, at) else "unknown"
+        state: ReadingState = rate.state if self._lately(heard, at) else "unknown"
         shown = state in ("ok", "estimated")
         return Reading(
             metric=INTERACTION,
@@ -194,25 +217,13 @@ class Readings:
             scope_id=scope_id,
             value=rate.value if shown else None,
             state=state,
-            seen_ms=seen,
+            seen_ms=heard.seen_ms,
             every_ms=self._slowest(rooms, "viewers"),
             num=rate.num,
             den=rate.den,
             before=before,
             target=target,
         )
-
-    def _rate_fresh(self, rooms: list[RoomCounts], at: int) -> bool:
-        """Without a viewer count the acts decide; with one, both."""
-        if not rooms:
-            return False
-        for room in rooms:
-            gauge, acts = room.viewers.seen_ms, self._state.family_seen(room, AUDIENCE)
-            if gauge is not None and not self.fresh(room, "viewers", gauge, at):
-                return False
-            if not self.fresh(room, "comment", acts if acts is not None else gauge, at):
-                return False
-        return True
 
     def _slowest(self, rooms: Iterable[RoomCounts], kind: str) -> int:
         chosen = [room.id for room in rooms] or list(self._plans)

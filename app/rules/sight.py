@@ -18,11 +18,13 @@ class Fact(NamedTuple):
     """What is known of one name now.
 
     `value` None: unknown (never read, too few samples, estimated only). `seen_ms`: instant of the newest data behind
-    it; counts are as fresh as their source. None: it does not age.
+    it; counts are as fresh as their source. None: it does not age. `silent_ms`: when it is missing, where the rule
+    does not say and its sources have intervals of their own; None: after the one patience there is for it.
     """
 
     value: Value | None
     seen_ms: Instant | None = None
+    silent_ms: Instant | None = None
 
 
 class Sight(NamedTuple):
@@ -59,7 +61,7 @@ class Eye:
     `patience`: name -> silence that is still normal, where the rule does not say.
     """
 
-    __slots__ = ("_judged", "_known", "_needed", "_patience", "_policy", "_rule", "_truths")
+    __slots__ = ("_given", "_judged", "_known", "_needed", "_policy", "_rule", "_truths")
 
     def __init__(self, rule: Rule, patience: Mapping[str, Span]) -> None:
         self._rule = rule
@@ -68,6 +70,7 @@ class Eye:
         self._truths: _Truths = (None, (), None)
         self._policy = rule.no_data.policy
         given = rule.no_data.after_ms
+        self._given = given is not None
         after = {name: patience.get(name, DEFAULT_AFTER) if given is None else given for name in rule.ageing}
         self._needed = tuple((name, after.get(name)) for name in sorted(self._judged | rule.gate_names()))
 
@@ -90,10 +93,12 @@ class Eye:
         for name, after in self._needed:
             if name in frozen:
                 continue
-            value, seen_ms = facts.get(name, _NEVER)
+            value, seen_ms, silent_ms = facts.get(name, _NEVER)
             if after is not None and seen_ms is not None:
                 before_gap = heard_since is not None and seen_ms < heard_since
                 if self._policy != "keep":
+                    if silent_ms is not None and not self._given:
+                        after = Span(silent_ms - seen_ms)
                     ends_ms = self._ends_ms(seen_ms, after, at, gaps if before_gap else ())
                     if ends_ms <= at:
                         excused = excused or self._policy == "ok"

@@ -173,6 +173,28 @@ def test_a_rule_for_each_sku_sees_what_the_sessions_clock_and_counts_do_though_n
     assert opened == {"after-a-minute": 60, "in-silence": 62}
 
 
+def test_a_rule_knows_a_sessions_number_no_longer_than_the_board_where_rooms_have_intervals_of_their_own() -> None:
+    rooms = tuple(
+        replace(room, every_ms={"viewers": every}) for room, every in zip(TWO_ROOMS.rooms, (3_000, 15_000), strict=True)
+    )
+    body = """
+  - id: few
+    title: 人少
+    text: {title: 人少}
+    levels: [{severity: warning, fire: "m.viewers < 100.0", for: 25s}]
+"""
+    script = Script(replace(TWO_ROOMS, rooms=rooms), rules(body))
+    for second in range(1, 40, 2):
+        if second == 1:
+            script.send(second, script.viewers(second, 5), source="a", rooms=["r1"])
+        script.send(second, script.viewers(second, 5, "r2"), source="b", rooms=["r2"])
+        script.wait(second + 0.01)  # when rules are looked at
+        known = script.value("viewers") is not None
+        unknown = {view.condition for view in script.topic("rules").values()} == {"unknown"}
+        assert (known, unknown) == ((True, False) if second < 16 else (False, True)), second
+    assert script.alerts() == []
+
+
 # Sources
 
 
