@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import contextlib
 import importlib
+import resource
 import signal
 import socket
 import sys
@@ -62,6 +63,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Beside | None = None) -> int:
     """Run until SIGTERM or Ctrl-C. Exit 1 with one line when it cannot start."""
     _ignore_hangup()
+    _open_more_files()
     configure(settings.log_level)
     changed = {name: value for name, value in (("host", args.host), ("port", args.port)) if value is not None}
     settings = settings.model_copy(update=changed)
@@ -81,6 +83,14 @@ def _ignore_hangup() -> None:
     """A terminal that goes away does not end a broadcast's control room."""
     with contextlib.suppress(ValueError, AttributeError):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def _open_more_files() -> None:
+    """As many files as this account may have open: a service is started with 1,024, and each screen's socket is one.
+    Programs that would use `select` on them are why it has to be asked for."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # a system that says "no limit" and has one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _check_mode(settings: Settings, role: str) -> None:

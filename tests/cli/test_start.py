@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import re
+import resource
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 
 from app.cli import COMMANDS
-from app.cli.serve import _announce, _over
+from app.cli.serve import _announce, _open_more_files, _over
 from app.logs import Lasting
 from app.settings import Settings
 from app.store.migrate import current
@@ -28,6 +29,16 @@ def test_nothing_is_made_by_looking(empty: Place) -> None:
         assert ran.returncode == 1
         assert ran.stderr.startswith("cueroom: no_installation: there is no control room in this data folder yet")
     assert not empty.data.exists()
+
+
+def test_a_server_started_with_the_usual_thousand_files_may_open_as_many_as_its_account() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(1_024, hard), hard))
+        _open_more_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_file_can_be_checked_before_anything_is(empty: Place) -> None:
