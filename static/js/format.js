@@ -28,16 +28,35 @@ function steps () {
   return [[1e8, t('metric.unit.yi')], [1e4, t('metric.unit.wan')]]
 }
 
+const ROUNDS_UP = 0.99995 // what would read 10,000万 is 1.00亿
+
 /** @param {number} value @param {number} [digits]  after the point for a small value @returns {Figure} */
 export function compact (value, digits = 0) {
   const full = number(value, digits)
   for (const [step, unit] of steps()) {
-    if (Math.abs(value) < step) continue
-    const by = unit === 'K' ? 1e3 : step
-    const scaled = value / by
-    return { value: number(scaled, Math.abs(scaled) >= 1000 ? 0 : unit === 'K' || Math.abs(scaled) >= 100 ? 1 : 2), unit, full }
+    if (Math.abs(value) < step * ROUNDS_UP) continue
+    return { ...scaled(value, step, unit), full }
   }
   return { value: full, unit: '', full }
+}
+
+/** @param {number} value @param {number} step @param {string} unit @returns {{ value: string, unit: string }} in at most five figures */
+function scaled (value, step, unit) {
+  const share = value / (unit === 'K' ? 1e3 : step)
+  const size = Math.abs(share)
+  return { value: number(share, size >= 999.95 ? 0 : unit === 'K' || size >= 99.995 ? 1 : 2), unit }
+}
+
+/** @param {string} text @param {number} [most]  in halves of a Hanzi @returns {string} a name that leaves room for what is said of it */
+export function brief (text, most = 24) {
+  let width = 0
+  let kept = ''
+  for (const letter of text) {
+    width += /[\u1100-\u{10FFFF}]/u.test(letter) ? 2 : 1
+    if (width > most) return `${kept.trimEnd()}…`
+    kept += letter
+  }
+  return text
 }
 
 /** @type {Map<string, Intl.NumberFormat>} */

@@ -121,6 +121,10 @@ test('marks cut a text by code points, nested ones are left out', () => {
 test('numbers: 万 and 亿, K and M, a true minus, the full value beside', () => {
   assert.deepEqual(format.money(12_140_000, 'CNY'), { value: '12.14', unit: '万', full: '¥121,400.00' })
   assert.equal(format.compact(123_456_789).unit, '亿')
+  assert.deepEqual(format.compact(99_999_999), { value: '1.00', unit: '亿', full: '99,999,999' }) // not 10,000万
+  assert.equal(format.compact(99_990_000).value, '9,999')
+  assert.equal(format.brief('1号间 青坛酱酒'), '1号间 青坛酱酒')
+  assert.equal(format.brief('青坛酱酒旗舰店官方直播间', 8), '青坛酱酒…')
   assert.equal(format.compact(838).value, '838')
   assert.equal(format.number(-1_234), '−1,234')
   assert.equal(format.money(5_000, 'JPY').value, '5,000')

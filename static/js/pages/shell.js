@@ -12,12 +12,13 @@ import { ageOf, isListed, rank } from '../desk/alerts.js'
 import { sessionNow, wallNow } from '../feed/clock.js'
 import { post } from '../feed/commands.js'
 import { CLOSE_NOT_FOUND, CLOSE_SIGNED_OUT, canSend, linkState } from '../feed/resume.js'
-import { age, clock, duration, zoneName } from '../format.js'
+import { age, brief, clock, duration, zoneName } from '../format.js'
 import { authored, t, tOr } from '../words.js'
 import { attr, copy, find, forgetTokens, put, putAuthored, show } from '../views/dom.js'
 import { Keys } from './keys.js'
 import { Sound } from './sound.js'
 
+const NARROW = 900 // as in the style sheets: a phone
 const TOAST_MS = 5_000
 const SPEAK_EVERY_MS = 5_000
 const ACTING = new Set(['admin', 'controller'])
@@ -182,7 +183,8 @@ export class Shell {
     attr(find(strip, '.pri'), 'aria-label', model.alert.severity)
     const title = authored(model.alert.title)
     const text = t('shell.said', { room: model.room, title: title.text })
-    putAuthored(find(strip, '#strip-text'), { text, lang: title.lang })
+    putAuthored(find(strip, '#strip-text'), { text: t('shell.said', { room: brief(model.room, innerWidth < NARROW ? 8 : 24), title: title.text }), lang: title.lang })
+    attr(find(strip, '#strip-text'), 'title', text)
     const back = model.alert.condition === 'ended'
     attr(strip, 'data-back', back ? '' : null)
     const lasted = duration(ageOf(model.alert, model.nowMs))

@@ -17,6 +17,7 @@ export function fillCue (bar, rundown, cue) {
   put(count, !cue.now ? '--:--' : cue.over ? `+${duration(-cue.left)}` : duration(cue.left))
   if (cue.now) putAuthored(find(bar, '#cue-item'), authored(cue.now.title))
   else put(find(bar, '#cue-item'), rundown?.segments.length ? t('console.cue.not_begun') : t('console.cue.none'))
+  attr(find(bar, '#cue-item'), 'title', cue.now ? authored(cue.now.title).text : null)
   put(find(bar, '#cue-over'), cue.now && rundown ? [t(cue.over ? 'console.cue.over' : 'console.cue.left'), lag(rundown.shift_ms ?? 0)].filter(Boolean).join(' · ') : '')
   const bar2 = bar.querySelector('.seg[data-state="now"] .seg-bar')
   if (bar2 instanceof HTMLProgressElement) bar2.value = Math.round(cue.done * 1000)

@@ -6,7 +6,7 @@
  */
 
 import { METRICS, figure, isAcked, isOn, rankOf, stoppedAt, worstOf } from '../desk/rooms.js'
-import { clock, duration } from '../format.js'
+import { brief, clock, duration } from '../format.js'
 import { authored, t } from '../words.js'
 import { attr, find, keyed, put, putAuthored, show } from './dom.js'
 import { Spark } from './spark.js'
@@ -30,7 +30,7 @@ export function fillRooms (list, cards, context) {
     show(find(room, '.room-mode'), card.session != null && card.kind !== undefined && card.kind !== 'live')
     fillPhase(room, card, now)
     fillWorst(find(room, '.room-worst'), card, now)
-    for (const metric of METRICS) fillFigure(find(room, `[data-metric="${metric}"]`), figure(card, metric, now))
+    for (const metric of METRICS) fillFigure(find(room, `[data-metric="${metric}"]`), figure(card, metric, now), metric === 'viewers')
     fillCurve(find(room, '.room-spark'), context.curve(card), rankOf(card))
     fillFoot(room, card, stopped, context.acts)
   })
@@ -59,9 +59,10 @@ function sinceWords (worst, now) {
   return worst.severity === 'P1' && !isAcked(worst) ? t('overview.since', { age }) : age
 }
 
-/** @param {HTMLElement} element @param {import('../desk/rooms.js').Figure} figure */
-function fillFigure (element, { text, shown, full }) {
+/** @param {HTMLElement} element @param {import('../desk/rooms.js').Figure} figure @param {boolean} narrow */
+function fillFigure (element, { text, shown, full }, narrow) {
   put(element, text)
+  attr(element, 'data-long', text.length > (narrow ? 5 : 6) ? '' : null)
   attr(element, 'data-state', shown)
   attr(element, 'title', full || null)
 }
@@ -100,7 +101,7 @@ export function fillRail (list, cards, nowOf) {
     attr(row, 'data-state', acked ? 'acked' : worst.condition === 'ended' ? 'back' : 'new')
     fillRank(find(row, '.pri'), Number(worst.severity.slice(1)))
     const title = authored(worst.title)
-    putAuthored(find(row, '.alert-text'), { text: t('shell.said', { room: card.name, title: title.text }), lang: title.lang })
+    putAuthored(find(row, '.alert-text'), { text: t('shell.said', { room: brief(card.name), title: title.text }), lang: title.lang })
     put(find(row, '.alert-age'), duration((worst.ended_ms ?? nowOf(card)) - worst.opened_ms))
     putAuthored(find(row, '.alert-do'), authored(worst.action))
     show(find(row, '.alert-ack'), !acked)

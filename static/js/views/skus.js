@@ -22,7 +22,7 @@ export function fillSkus (body, rows, context, rest = []) {
     attr(pri, 'data-p', rank)
     attr(pri, 'aria-label', rank > 0 ? `P${rank}` : null)
     put(find(element, '.sku-title'), row.name || row.sku)
-    attr(find(element, '.sku-title'), 'title', row.sku)
+    attr(find(element, '.sku-title'), 'title', row.name ? `${row.name} · ${row.sku}` : row.sku)
     fillTag(find(element, '.tag'), row)
     const cells = element.querySelectorAll('td')
     put(cells[1], left(row))

@@ -10,7 +10,7 @@
 
 import { readAt } from '../desk/trends.js'
 import { clock, compact, number } from '../format.js'
-import { t } from '../words.js'
+import { language, t } from '../words.js'
 import { attr, find, keyed, put } from './dom.js'
 
 /** @param {Trend} trend @returns {(value: number) => string} a value in full */
@@ -47,8 +47,15 @@ export function model (trend, moment, shared, cursor) {
 
 /** @param {number} value @returns {string} short: 24k would be 2.4万 here */
 function axis (value) {
-  const { value: text, unit } = compact(value, value % 1 === 0 ? 0 : Math.abs(value) < 0.1 ? 2 : 1)
+  const { value: text, unit } = short(value)
   return text.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '') + unit
+}
+
+/** @param {number} value @returns {{ value: string, unit: string }} 0.5亿 for 5,000万, which has no room beside a chart */
+function short (value) {
+  const hundredMillion = value / 1e8
+  if (language() !== 'en' && hundredMillion >= 0.1) return { value: number(hundredMillion, hundredMillion < 1 ? 2 : 1), unit: t('metric.unit.yi') }
+  return compact(value, value % 1 === 0 ? 0 : Math.abs(value) < 0.1 ? 2 : 1)
 }
 
 /** @param {HTMLSelectElement} select @param {readonly SkuRow[]} rows @param {string} chosen  empty: the one that runs out first @param {SkuRow | null} shown */
