@@ -1,5 +1,6 @@
 """Attempts: who has failed how often, and how long that one must wait."""
 
+import ipaddress
 from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Final
@@ -58,3 +59,12 @@ class Attempts:
     def succeeded(self, who: Hashable) -> None:
         """It was the right one: forget what was before."""
         self._records.pop(who, None)
+
+
+def network_of(address: str) -> str:
+    """Return whom an address belongs to: of IPv6 one house has 2**64 at least."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(ipaddress.IPv6Network((int(ip), 64), strict=False)) if ip.version == 6 else address

@@ -1,6 +1,5 @@
 """Tablets: paired with a room by six digits, known by a secret of their own, ended by a revocation."""
 
-import ipaddress
 import secrets
 from collections import deque
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from app.access.attempts import Attempts
+from app.access.attempts import Attempts, network_of
 from app.access.people import checked_name
 from app.access.principal import NotSignedIn, Principal, Revocations, device_handle
 from app.access.secret import SECRET_CHARS, fresh_id, fresh_secret, secret_hash
@@ -176,15 +175,6 @@ class Devices:
             if view.id == device_id:
                 return view
         raise NotFound("there is no such tablet", device=device_id[:64])
-
-
-def network_of(address: str) -> str:
-    """Return whom an address belongs to: of IPv6 one house has 2**64 at least."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(ipaddress.IPv6Network((int(ip), 64), strict=False)) if ip.version == 6 else address
 
 
 def _principal(record: DeviceRecord) -> Principal:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from app.access.attempts import FREE, Attempts
+from app.access.attempts import FREE, Attempts, network_of
 from app.access.passwords import Passwords
 from app.access.principal import NotSignedIn, Principal, Revocations, person_handle, sign_in_handle
 from app.access.secret import SECRET_CHARS, fresh_id, fresh_secret, secret_hash
@@ -99,18 +99,18 @@ class People:
     async def sign_in(self, name: str, password: str, *, address: str = "", browser: str = "") -> Entered:
         """Return a new sign-in. Raises BadCredentials, and LockedOut with the seconds to wait."""
         now = self._clock.now()
-        name = unicodedata.normalize("NFC", name).strip()[:NAME_CHARS]
-        self._attempts.begin((name.casefold(), address), now)
+        name, whence = unicodedata.normalize("NFC", name).strip()[:NAME_CHARS], network_of(address)
+        self._attempts.begin((name.casefold(), whence), now)
         self._attempts_of_name.begin(name.casefold(), now)
-        self._attempts_of_address.begin(address, now)
+        self._attempts_of_address.begin(whence, now)
         found = await self._store.read(partial(rows.person_named, name=name)) if _is_name(name) else None
         hash_ = found.password if found is not None and found.disabled_ms is None else None
         if not await self._passwords.matches(hash_, password) or found is None:
             await self._note(_stranger(found), "sign_in", code="bad_credentials")
             raise BadCredentials("name or password is wrong")
-        self._attempts.succeeded((name.casefold(), address))
+        self._attempts.succeeded((name.casefold(), whence))
         self._attempts_of_name.succeeded(name.casefold())
-        self._attempts_of_address.succeeded(address)
+        self._attempts_of_address.succeeded(whence)
         return await self._enter(found, browser)
 
     async def signed_in(self, cookie: str) -> Principal:

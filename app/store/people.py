@@ -104,10 +104,11 @@ def change_person(
 
 
 def disable_person(conn: Connection, person_id: str, at: Instant | None) -> None:
-    """Shut a person out, with all sign-ins; or let the person in again (`at` None)."""
+    """Shut a person out, with all sign-ins and links; or let the person in again (`at` None)."""
     conn.execute(update(tables.people).where(tables.people.c.id == person_id).values(disabled_ms=at))
     if at is not None:
         sign_out_everywhere(conn, person_id)
+        conn.execute(delete(tables.entry_links).where(tables.entry_links.c.person == person_id))
 
 
 def sign_in(conn: Connection, row: SignInRow) -> None:
@@ -159,15 +160,18 @@ def open_link(conn: Connection, hash_: str, now: Instant) -> OpenLink | None:
         select(table.c.expires_ms, people.c.name, people.c.role)
         .join_from(table, people, people.c.id == table.c.person, isouter=True)
         .where(table.c.hash == hash_, table.c.used_ms.is_(None), table.c.expires_ms > now)
+        .where(people.c.disabled_ms.is_(None))
     )
     found = conn.execute(query).first()
-    if found is None:
+    if found is None or (found.name is None and has_admin(conn)):
         return None
     return OpenLink(Instant(found.expires_ms), found.name or "", Role(found.role) if found.role else Role.ADMIN)
 
 
 def use_link(conn: Connection, hash_: str, now: Instant) -> str | None:
-    """Use a link up and return whose it is (None: the first administrator's). Raises NotFound; once only."""
+    """Use a link up and return whose it is (None: the first administrator's). Once only, by nobody who is shut out, and
+    by nobody as the first where there is one already. Raises NotFound.
+    """
     table = tables.entry_links
     used = (
         update(table)
@@ -177,6 +181,9 @@ def use_link(conn: Connection, hash_: str, now: Instant) -> str | None:
     )
     row = conn.execute(used).first()
     if row is None:
+        raise NotFound("the link is not valid any more")
+    void = has_admin(conn) if row.person is None else person(conn, row.person, hold=True).disabled_ms is not None
+    if void:
         raise NotFound("the link is not valid any more")
     return None if row.person is None else str(row.person)
 

@@ -10,7 +10,9 @@ import pytest
 from sqlalchemy import Connection
 
 from app.access.access import DEVICE_COOKIE, SIGN_IN_COOKIE, Access
+from app.access.attempts import LockedOut
 from app.access.devices import FREE_OF_ALL, BadCode
+from app.access.people import BadCredentials
 from app.access.principal import device_handle, person_handle, sign_in_handle
 from app.access.secret import secret_hash
 from app.domain.people import SYSTEM, Role
@@ -129,6 +131,16 @@ async def test_after_five_failures_the_wait_grows_and_is_told(web: Web) -> None:
     assert (await sign_in(web)).status_code == 200, "the right one forgets the failures"
 
 
+async def test_all_addresses_of_one_house_are_one_for_who_counts_failures(web: Web) -> None:
+    people = web.house.access.people
+    with pytest.raises(LockedOut):
+        for n in range(31):
+            with pytest.raises(BadCredentials):
+                await people.sign_in(f"人{n}", "wrong", address=f"2001:db8::{n:x}")
+    with pytest.raises(BadCredentials):
+        await people.sign_in("周敏", "wrong", address="2001:db8:0:1::1")
+
+
 async def test_a_name_that_does_not_exist_is_locked_out_alike(web: Web) -> None:
     statuses = [(await sign_in(web, "没有这个人")).status_code for _ in range(6)]
     assert statuses == [401] * 5 + [429]
@@ -234,6 +246,27 @@ async def test_the_first_link_is_good_for_ten_minutes_and_a_newer_one_ends_it(we
     assert (await first(web, link, name=" ")).json()["code"] == "bad_name"
     web.house.clock.advance(10 * MINUTE)
     assert (await first(web, link)).status_code == 410
+
+
+async def test_the_first_link_is_void_once_somebody_is_administrator_by_another_way(web: Web) -> None:
+    people = web.house.access.people
+    link = await people.first_admin_link()
+    assert link is not None
+    await people.add("周敏", Role.ADMIN, "", SYSTEM, PASSWORD)
+    assert await people.link(link) is None
+    assert (await first(web, link, name="捡到链接的人")).status_code == 410
+
+
+async def test_a_link_is_of_no_use_to_who_was_shut_out_then_or_later(web: Web) -> None:
+    people = web.house.access.people
+    who = (await people.add("小李", Role.VIEWER, "", SYSTEM)).id
+    before = await people.invite(who, SYSTEM)
+    await people.change(who, SYSTEM, disabled=True)
+    after = await people.invite(who, SYSTEM)
+    assert [(await first(web, link)).status_code for link in (before, after)] == [410, 410]
+    assert await people.link(after) is None
+    await people.change(who, SYSTEM, disabled=False)
+    assert [(await first(web, link)).status_code for link in (before, after)] == [410, 200]
 
 
 async def test_an_invited_person_chooses_a_password_once(web: Web) -> None:
