@@ -7,7 +7,7 @@ from app.domain.money import in_main_unit
 from app.engine.counts import window_of
 from app.engine.freshness import KIND_OF_METRIC, patience_of
 from app.engine.goods import LineState, SkuState
-from app.engine.readings import Readings
+from app.engine.readings import NEVER, Readings
 from app.engine.seconds import Seconds
 from app.engine.state import State
 from app.instants import Instant, Span
@@ -106,7 +106,7 @@ class Inputs:
 
         def counted(at: int) -> Fact:
             heard = readings.heard(count)
-            if heard.seen_ms is None:
+            if heard is NEVER:
                 return Fact(None)
             second = seconds.of(at)
             value = sum(window_of(room.tallies[count], second, window) for room in state.rooms.values())
@@ -121,7 +121,7 @@ class Inputs:
     def _interaction(self, at: int) -> Fact:
         rooms = self._state.speaking()
         heard = self._readings.interaction_heard(rooms)
-        if heard.seen_ms is None:
+        if heard is NEVER:
             return Fact(None)
         rate = self._readings.interaction(rooms, at)
         return Fact(rate.value if rate.judged else None, *heard)
@@ -139,7 +139,7 @@ class Inputs:
 
             def counted(at: int) -> Fact:
                 heard = readings.heard(metric)
-                if heard.seen_ms is None:
+                if heard is NEVER:
                     return Fact(None)
                 return Fact(float(window_of(tally, seconds.of(at), window)), *heard)
 

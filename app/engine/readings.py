@@ -39,11 +39,12 @@ def split(metric: str) -> tuple[str, str]:
 class Heard(NamedTuple):
     """When data last came: the oldest instant of the rooms behind it, and when the first of them falls silent."""
 
-    seen_ms: Instant | None
-    silent_ms: Instant | None
+    seen_ms: Instant
+    silent_ms: Instant
 
 
-NEVER: Final = Heard(None, None)
+NEVER: Final = Heard(Instant(-1), Instant(-1))
+_COUNTED_KINDS: Final = tuple(dict.fromkeys(KIND_OF_METRIC[count] for count in SESSION_COUNTS))
 
 
 class Readings:
@@ -54,6 +55,7 @@ class Readings:
         self._plans: dict[str, RoomPlan] = {room.id: room for room in plan.rooms}
         self._targets = {target.metric: target.value for target in plan.targets}
         self._every: dict[tuple[str, str], int] = {}
+        self._patience: dict[tuple[str, str], int] = {}
         self.before: Callable[[str, Scope, str, int], float | None] = lambda *_: None
 
     def every(self, room: str, kind: str) -> int:
@@ -90,7 +92,7 @@ class Readings:
             scope_id=scope_id,
             value=float(value) if fresh else None,
             state="ok" if fresh else "unknown",
-            seen_ms=heard.seen_ms,
+            seen_ms=None if heard is NEVER else heard.seen_ms,
             every_ms=self._slowest(rooms, kind),
             before=before,
             target=target,
@@ -102,9 +104,8 @@ class Readings:
 
     def known_counts(self, rooms: list[RoomCounts], everyone: list[RoomCounts], at: int) -> dict[str, bool]:
         """Return for each count whether it is fresh."""
-        return {
-            count: self._lately(self._heard(rooms, KIND_OF_METRIC[count], everyone), at) for count in SESSION_COUNTS
-        }
+        known = {kind: self._lately(self._heard(rooms, kind, everyone), at) for kind in _COUNTED_KINDS}
+        return {count: known[KIND_OF_METRIC[count]] for count in SESSION_COUNTS}
 
     def known_interaction(self, rooms: list[RoomCounts], at: int) -> Interaction | None:
         """Return the interaction rate, or None while its data is not fresh."""
@@ -118,7 +119,7 @@ class Readings:
             if gauge.seen_ms is None:
                 return None, NEVER
             total += gauge.value
-            heard = self._with(heard, room, "viewers", gauge.seen_ms)
+            heard = self._and(heard, room, "viewers", gauge.seen_ms)
         return (None if heard is NEVER else total), heard
 
     def known_viewers(self, rooms: Iterable[RoomCounts], at: int) -> int | None:
@@ -143,9 +144,9 @@ class Readings:
             acts, gauge = self._state.family_seen(room, AUDIENCE), room.viewers.seen_ms
             if acts is None:
                 return NEVER
-            heard = self._with(heard, room, "comment", acts)
+            heard = self._and(heard, room, "comment", acts)
             if gauge is not None:
-                heard = self._with(heard, room, "viewers", gauge)
+                heard = self._and(heard, room, "viewers", gauge)
         return heard
 
     def goods_seen(self) -> int | None:
@@ -165,27 +166,28 @@ class Readings:
 
         Where none of them has it, `everyone` is asked: orders may come by a room that is not on air itself.
         """
-        heard, family = NEVER, FAMILIES[kind]
+        family, heard = FAMILIES[kind], NEVER
         for room in rooms:
-            seen = self._state.family_seen(room, family)
-            if seen is not None:
-                heard = self._with(heard, room, kind, seen)
+            if (seen := self._state.family_seen(room, family)) is not None:
+                heard = self._and(heard, room, kind, seen)
         if heard is NEVER and rooms is not everyone:
             return self._heard(everyone, kind, everyone)
         return heard
 
-    def _with(self, heard: Heard, room: RoomCounts, kind: str, seen: int) -> Heard:
-        """Return what was heard, with this of one more room beside it."""
-        silent = Instant(seen + patience_of(self.every(room.id, kind)))
-        if heard.seen_ms is None or heard.silent_ms is None:
-            return Heard(Instant(seen), silent)
-        return Heard(min(heard.seen_ms, Instant(seen)), min(heard.silent_ms, silent))
+    def _and(self, heard: Heard, room: RoomCounts, kind: str, seen: int) -> Heard:
+        """Return what was heard and what was heard in one more room, by that room's own interval."""
+        patience = self._patience.get((room.id, kind)) or self._patience_of(room.id, kind)
+        if heard is NEVER:
+            return Heard(Instant(seen), Instant(seen + patience))
+        return Heard(Instant(min(heard[0], seen)), Instant(min(heard[1], seen + patience)))
+
+    def _patience_of(self, room: str, kind: str) -> int:
+        patience = self._patience[room, kind] = patience_of(self.every(room, kind))
+        return patience
 
     def _lately(self, heard: Heard, at: int) -> bool:
         """Return whether what was heard is still to be relied on."""
-        if heard.seen_ms is None or heard.silent_ms is None:
-            return False
-        return heard.seen_ms >= self._state.gap_end_ms and at < heard.silent_ms
+        return at < heard.silent_ms and heard.seen_ms >= self._state.gap_end_ms
 
     def _viewers(
         self, rooms: list[RoomCounts], scope: Scope, scope_id: str, at: int, before: float | None, target: float | None
@@ -198,7 +200,7 @@ class Readings:
             scope_id=scope_id,
             value=None if value is None else float(value),
             state="unknown" if value is None else "ok",
-            seen_ms=heard.seen_ms,
+            seen_ms=None if heard is NEVER else heard.seen_ms,
             every_ms=self._slowest(rooms, "viewers"),
             before=before,
             target=target,
@@ -217,7 +219,7 @@ class Readings:
             scope_id=scope_id,
             value=rate.value if shown else None,
             state=state,
-            seen_ms=heard.seen_ms,
+            seen_ms=None if heard is NEVER else heard.seen_ms,
             every_ms=self._slowest(rooms, "viewers"),
             num=rate.num,
             den=rate.den,
