@@ -34,7 +34,7 @@ from app.domain.alerts import Evidence
 from app.domain.events import KINDS
 from app.domain.frames import Frame
 from app.errors import ControlRoomError
-from app.intake.batch import PAYLOADS, read_batch
+from app.intake.batch import PAYLOADS
 from app.intake.gate import Gate
 from app.intake.refusals import REASONS, RETRYABLE
 from app.intake.seal import Seal
@@ -53,6 +53,7 @@ from bench.__main__ import names
 from tests.cli.place import ROOT, Place, serving
 from tests.delivery.chat import SECRET, Chat, running_chat
 from tests.delivery.receiver import HOOK
+from tests.intake.reading import read_now
 from tests.store import samples
 
 DOCS = ROOT / "docs"
@@ -319,10 +320,10 @@ def records() -> list[dict[str, Any]]:
 
 def test_every_record_on_the_page_of_events_is_taken_as_it_stands() -> None:
     body = "\n".join(json.dumps(record, ensure_ascii=False) for record in records())
-    batch = read_batch(body.encode(), "lines", Limits())
+    batch = read_now(body.encode(), "lines", Limits())
     assert (batch.faults, dict(batch.unknown)) == ([], {})
     gate = Gate(Limits(), Seal(b"k" * 32))
-    assert [gate.check(event.payload) for event in batch.events] == [None] * len(batch.events)
+    assert [gate.checks[type(event)](event.payload) for event in batch.events] == [None] * len(batch.events)
 
 
 def test_the_page_of_events_shows_every_kind_with_every_field() -> None:

@@ -81,18 +81,11 @@ class Batch:
     unknown: Counter[str] = field(default_factory=Counter)
 
 
-def read_batch(body: bytes, form: Form, limits: Limits) -> Batch:
-    """Return the records of a body. Raises NotUtf8, NotABatch, BatchTooBig; nothing else for any bytes at all."""
-    reading = _reading(body, form, limits)
-    while True:
-        try:
-            next(reading)
-        except StopIteration as read:
-            return read.value  # type: ignore[no-any-return]  # what the generator returns
+async def read_batch(body: bytes, form: Form, limits: Limits) -> Batch:
+    """Return the records of a body; one that must be read one by one lets others have their turn in between.
 
-
-async def read_in_turns(body: bytes, form: Form, limits: Limits) -> Batch:
-    """As `read_batch`, but a batch that must be read one by one lets others have their turn in between."""
+    Raises NotUtf8, NotABatch, BatchTooBig; nothing else for any bytes at all.
+    """
     reading = _reading(body, form, limits)
     while True:
         try:

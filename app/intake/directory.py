@@ -6,7 +6,7 @@ rooms without a session: another process may have opened one.
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -204,11 +204,6 @@ class Directory:
         """Retention has removed the session's log."""
         if (found := self._sessions.get(session_id)) is not None:
             self._sessions[session_id] = replace(found, purged_ms=at)
-
-    def open_rooms(self) -> Mapping[str, SessionRef]:
-        """Return every room with an open session and the one its screens show."""
-        shown = ((room, self.showing(room)) for room in self._places)
-        return {room: ref for room, ref in shown if ref is not None and ref.open}
 
     def may_open_itself(self, room: str, wall: Instant) -> bool:
         """Return whether viewers' events may open a session here now: the setting, and 10 min since the last end."""

@@ -19,7 +19,7 @@ from app.domain.events import KIND_NAMES, Event
 from app.domain.records import STEP_LIMIT, Entry, Events
 from app.errors import ControlRoomError, Forbidden, Unavailable
 from app.instants import Instant
-from app.intake.batch import Batch, Form, read_in_turns
+from app.intake.batch import Batch, Form, read_batch
 from app.intake.bucket import Bucket
 from app.intake.directory import Directory, SessionRef
 from app.intake.gate import Gate
@@ -124,7 +124,7 @@ class Door:
         to its room's session of kind live. Raises TooFast, NotABatch, NotUtf8, BatchTooBig, Forbidden, NotFound, and
         Unavailable when what was appended may not be committed.
         """
-        batch = await read_in_turns(body, form, self._limits)
+        batch = await read_batch(body, form, self._limits)
         wall = self._clock.now()
         bucket, records = self._bucket(source), max(1, batch.records)
         self._check_rate(bucket.take(records, wall))

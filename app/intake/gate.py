@@ -62,7 +62,7 @@ class Gate:
         self.short = limits.id_bytes // 4  # no string of so few characters has more bytes than allowed
         self._ext_bytes = limits.ext_bytes
         self._payload_bytes = limits.payload_bytes
-        self._checks: dict[type, Check] = {
+        of_payloads: dict[type, Check] = {
             Viewers: self._viewers,
             Act: self._act,
             CommentText: self._comment,
@@ -79,16 +79,10 @@ class Gate:
             Ticket: self._ticket,
             Status: self._status,
         }
-        self._of_kinds = {kind: self._checks[get_type_hints(kind)["payload"]] for kind in get_args(Event)}
-
-    @property
-    def checks(self) -> Mapping[type[Event], Check]:
+        self.checks: Mapping[type[Event], Check] = {
+            kind: of_payloads[get_type_hints(kind)["payload"]] for kind in get_args(Event)
+        }
         """By kind of event: what seals its payload and returns None, or returns the first thing wrong with it."""
-        return self._of_kinds
-
-    def check(self, payload: object) -> Fault | None:
-        """Seal the payload and return None, or return the first thing wrong with it."""
-        return self._checks[type(payload)](payload)
 
     def long(self, text: str) -> bool:
         """Return whether an id or another short text has too many bytes."""

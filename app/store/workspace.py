@@ -80,16 +80,6 @@ def workspaces(conn: Connection) -> list[Workspace]:
     return [_workspace.decode(body) for body in bodies]
 
 
-def workspace_of_room(conn: Connection, room_id: str) -> Workspace:
-    """Return the workspace that a room belongs to; raises NotFound."""
-    rooms, brands, table = tables.rooms, tables.brands, tables.workspaces
-    joined = rooms.join(brands, brands.c.id == rooms.c.brand).join(table, table.c.id == brands.c.workspace)
-    body = conn.scalar(select(table.c.body).select_from(joined).where(rooms.c.id == room_id))
-    if body is None:
-        raise NotFound("no such room", room=room_id)
-    return _workspace.decode(body)
-
-
 def room(conn: Connection, room_id: str) -> Room:
     """Raises NotFound."""
     body = conn.scalar(select(tables.rooms.c.body).where(tables.rooms.c.id == room_id))

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from app.domain.events import KIND_NAMES, Event
-from app.intake.batch import SAMPLE, TURN, read_batch, read_in_turns
+from app.intake.batch import SAMPLE, TURN, read_batch
 from app.settings import Limits
+from tests.intake.reading import read_now
 
 LIMITS = Limits()
 USER = {"id": "u", "name": "王小明", "tier": "金"}
@@ -53,7 +54,7 @@ def strewn(value: Any) -> Any:
 
 
 def events(*records: Any) -> list[Event]:
-    batch = read_batch(msgspec.json.encode(list(records)), "json", LIMITS)
+    batch = read_now(msgspec.json.encode(list(records)), "json", LIMITS)
     assert batch.faults == []
     return batch.events
 
@@ -71,7 +72,7 @@ def test_a_record_with_unknown_fields_is_the_record_without_them(kind: str) -> N
 
 def test_of_many_records_with_unknown_fields_all_are_taken_and_a_sample_is_counted() -> None:
     records = [record("comment", {"text": str(n), "user": USER}, shard=n) for n in range(300)]
-    batch = read_batch(msgspec.json.encode(records), "json", LIMITS)
+    batch = read_now(msgspec.json.encode(records), "json", LIMITS)
     assert [event.payload.text for event in batch.events] == [str(n) for n in range(300)]  # type: ignore[union-attr]
     assert batch.unknown == {"shard": SAMPLE}
 
@@ -87,7 +88,7 @@ def test_good_unknown_and_bad_ones_in_turn_keep_their_places() -> None:
         loose | {"kind": "x"},
     ]
     body = msgspec.json.encode([each for one in bad for each in (good, loose, one, loose, good)])
-    batch = read_batch(body, "json", LIMITS)
+    batch = read_now(body, "json", LIMITS)
     assert [(index, code) for index, (code, _) in batch.faults] == [
         (2, "not_whole"),
         (7, "missing_field"),
@@ -101,12 +102,12 @@ def test_good_unknown_and_bad_ones_in_turn_keep_their_places() -> None:
 
 def test_a_record_with_too_much_of_the_unknown_is_refused_for_its_size() -> None:
     body = msgspec.json.encode([record("comment", {"text": "好", "surplus": "x" * LIMITS.payload_bytes})])
-    assert read_batch(body, "json", LIMITS).faults == [(0, ("payload_too_big", "payload"))]
+    assert read_now(body, "json", LIMITS).faults == [(0, ("payload_too_big", "payload"))]
 
 
 async def test_others_have_their_turn_while_a_bad_batch_is_read() -> None:
     body = msgspec.json.encode([record("comment", {"text": 5}) for _ in range(TURN * 5)])
-    reading = asyncio.create_task(read_in_turns(body, "json", LIMITS))
+    reading = asyncio.create_task(read_batch(body, "json", LIMITS))
     turns = 0
     while not reading.done():
         await asyncio.sleep(0)

@@ -12,12 +12,12 @@ from pydantic import ValidationError
 
 from app.domain.events import KINDS, Event
 from app.intake.batch import PAYLOADS as DOOR_PAYLOADS
-from app.intake.batch import read_batch
 from app.intake.gate import Gate
 from app.intake.seal import Seal
 from app.routers.api import install_api
 from app.routers.event_models import EVENT, EVENTS, PAYLOADS
 from app.settings import Limits
+from tests.intake.reading import read_now
 from tests.routers.web import Web
 
 LIMITS = Limits()
@@ -67,11 +67,11 @@ def records(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def the_door_takes(body: bytes) -> bool:
-    batch = read_batch(body, "json", LIMITS)
+    batch = read_now(body, "json", LIMITS)
     if batch.faults:
         return False
     (event,) = batch.events
-    return not GATE.long(event.id) and GATE.check(event.payload) is None
+    return not GATE.long(event.id) and GATE.checks[type(event)](event.payload) is None
 
 
 def the_model_takes(body: bytes) -> bool:
@@ -91,12 +91,12 @@ def test_the_models_and_the_door_accept_and_refuse_the_same_records(record: dict
 
 @given(st.lists(records(), max_size=5))
 def test_a_batch_refuses_exactly_the_records_that_are_refused_alone(batch: list[dict[str, Any]]) -> None:
-    taken = read_batch(msgspec.json.encode(batch), "json", LIMITS)
-    alone = [read_batch(msgspec.json.encode(record), "json", LIMITS) for record in batch]
+    taken = read_now(msgspec.json.encode(batch), "json", LIMITS)
+    alone = [read_now(msgspec.json.encode(record), "json", LIMITS) for record in batch]
     assert [index for index, _ in taken.faults] == [index for index, each in enumerate(alone) if each.faults]
     assert [fault for _, fault in taken.faults] == [fault for each in alone for _, fault in each.faults]
     assert taken.events == [event for each in alone for event in each.events]
-    lines = read_batch(b"\n".join(map(msgspec.json.encode, batch)), "lines", LIMITS)
+    lines = read_now(b"\n".join(map(msgspec.json.encode, batch)), "lines", LIMITS)
     assert (lines.events, lines.faults) == (taken.events, taken.faults)
 
 

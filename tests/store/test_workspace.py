@@ -35,7 +35,6 @@ async def test_a_workspace_is_read_back_as_it_was_set_up(store: Store) -> None:
     changes = await setup(store, WINERY)
     assert "added rooms douyin" in changes
     assert await store.read(workspace.workspaces) == [WINERY]
-    assert await store.read(partial(workspace.workspace_of_room, room_id="shipinhao")) == WINERY
     assert await store.read(workspace.all_rooms) == list(WINERY.rooms)
     assert await store.read(partial(workspace.channel, name="supply")) == WINERY.channels[0]
 
