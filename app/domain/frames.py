@@ -88,7 +88,8 @@ class RoomCard(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A row of the overview board, topic `rooms`, key room id.
 
     The session's clock reads clock_session_ms + rate x (wall now - clock_wall_ms): a row changes only when something
-    did. `worst`: the worst listed alert; readings by metric: viewers, gmv, interaction_rate_5m, comments_60s.
+    did. `worst`: the worst listed alert, at its level since `level_ms`; readings by metric: viewers, gmv,
+    interaction_rate_5m, comments_60s.
     `with_room`: a session over several rooms has its alerts on the leading room's row, and the others name that room.
     `tablets` are real ones that are connected, `simulated` the sample's own.
     """

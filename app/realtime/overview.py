@@ -229,6 +229,8 @@ def _worst(alerts: Iterable[Alert]) -> dict[str, Any] | None:
         "action": worst.action,
         "host": worst.host,
         "opened_ms": worst.opened_ms,
+        "level_ms": max([worst.opened_ms, *(e.at_ms for e in worst.evidence if e.kind == "reading")]),
+        "ended_ms": worst.ended_ms,
         "acked_by": worst.acked_by,
         "version": worst.version,
         "rule": worst.rule,

@@ -50,6 +50,7 @@ async def test_an_alert_of_two_rooms_is_counted_once_and_the_mirror_names_the_le
         shown = cards(home, (MIRROR, LEADING, OTHER))
     assert (shown["r"].listed, shown["r"].counts, shown["r"].with_room) == (1, {"P1": 1}, "")
     assert shown["r"].worst is not None
+    assert shown["r"].worst["level_ms"] == shown["r"].worst["opened_ms"], "it has had no other level"
     assert (shown["m"].listed, shown["m"].counts, shown["m"].worst) == (0, {}, None)
     assert (shown["m"].session, shown["m"].with_room) == ("s1", "1号间")
     assert shown["x"].with_room == ""

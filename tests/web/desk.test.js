@@ -11,7 +11,7 @@ import { isBack, limitOf } from '../../static/js/desk/limits.js'
 import { liveOf } from '../../static/js/desk/live.js'
 import { RUNNING, hold, shown } from '../../static/js/desk/messages.js'
 import { newest, receiptsOf, tablets, unread } from '../../static/js/desk/receipts.js'
-import { byUrgency, heldOrder } from '../../static/js/desk/rooms.js'
+import { byUrgency, heldOrder, isUnheard } from '../../static/js/desk/rooms.js'
 import { cue, startOf } from '../../static/js/desk/rundown.js'
 import { byRisk, cartRate, forecast, restOf, riskiest } from '../../static/js/desk/skus.js'
 import { tiles } from '../../static/js/desk/tiles.js'
@@ -83,6 +83,7 @@ test('an alert is as old as its level; one that ended says how long it lasted', 
   const reading = (/** @type {number} */ at) => ({ kind: /** @type {const} */ ('reading'), at_ms: at, name: 'i.sellable', value: 1 })
   const raised = alert({ opened_ms: 10_000, evidence: [reading(10_000), reading(40_000)] })
   assert.equal(ageOf(raised, 45_000), 5_000)
+  assert.equal(ageOf({ ...raised, evidence: undefined, level_ms: 40_000 }, 45_000), 5_000, 'the overview, which has no evidence, says the same')
   assert.equal(ageOf(alert({ opened_ms: 10_000, evidence: [{ kind: 'speech', at_ms: 30_000 }] }), 45_000), 35_000)
   assert.equal(ageOf({ ...raised, condition: 'ended', ended_ms: 70_000 }, 900_000), 60_000)
 })
@@ -228,6 +229,7 @@ test('rooms by severity keep their order for ten seconds', () => {
   /** @param {string} room @param {any} [worst] @returns {RoomCard} */
   const card = (room, worst) => ({ room, name: room, platform: '', brand: '', state: 'live', worst })
   const red = { severity: 'P1', opened_ms: 5, title: {} }
+  assert.ok(isUnheard({ ...card('a'), session: 's', state: undefined }) && !isUnheard({ ...card('a'), session: null, state: undefined }), 'a session nothing is known of is not 未开播')
   const calm = [card('a'), card('b')]
   const alarmed = [card('a'), card('b', red)]
   assert.deepEqual(byUrgency([card('a', { severity: 'P1', opened_ms: 1, acked_by: '周' }), card('b', red), { ...card('c'), state: 'none' }, card('d')]).map((one) => one.room), ['b', 'a', 'd', 'c'])

@@ -76,8 +76,9 @@ export function loudest (alerts) {
   return waiting[0] ?? null
 }
 
-/** @param {Alert} alert @returns {number} since when it has had this level: its newest measurements are those of the level */
+/** @param {Pick<Alert, 'opened_ms' | 'evidence'> & { level_ms?: number }} alert @returns {number} since when it has had this level: its newest measurements are those of the level */
 export function levelSince (alert) {
+  if (alert.level_ms !== undefined) return alert.level_ms // a row of the overview comes without its evidence
   const at = (alert.evidence ?? []).filter((evidence) => evidence.kind === 'reading').map((evidence) => evidence.at_ms)
   return Math.max(alert.opened_ms, ...at)
 }
@@ -87,7 +88,7 @@ export function subjects (alert) {
   return alert.scope === 'session' || alert.scope === 'room' ? alert.metrics ?? [] : []
 }
 
-/** @param {Alert} alert @param {number} nowMs @returns {number} how long it has had this level; how long it lasted in all, once ended */
+/** @param {Pick<Alert, 'condition' | 'opened_ms'> & Partial<Alert> & { level_ms?: number }} alert @param {number} nowMs @returns {number} how long it has had this level; how long it lasted in all, once ended */
 export function ageOf (alert, nowMs) {
   if (alert.condition === 'ended') return (alert.ended_ms ?? alert.changed_ms ?? nowMs) - alert.opened_ms
   return nowMs - levelSince(alert)

@@ -3,7 +3,7 @@
  *
  * @import { Alert, Reading, RoomCard } from '../../types/frames.js'
  * @import { Shown } from './freshness.js'
- * @typedef {Pick<Alert, 'id' | 'severity' | 'condition' | 'title' | 'opened_ms' | 'version' | 'rule'> & Partial<Alert>} Worst
+ * @typedef {Pick<Alert, 'id' | 'severity' | 'condition' | 'title' | 'opened_ms' | 'version' | 'rule'> & Partial<Alert> & { level_ms?: number }} Worst
  * @typedef {{ text: string, shown: Shown, full: string }} Figure
  */
 
@@ -29,6 +29,11 @@ export function isAcked (worst) {
 /** @param {RoomCard} card @returns {boolean} whether anything is going on */
 export function isOn (card) {
   return card.state === 'live' || card.state === 'paused'
+}
+
+/** @param {RoomCard} card @returns {boolean} whether it has a session of which nothing has been heard yet */
+export function isUnheard (card) {
+  return card.session != null && (card.state ?? 'none') === 'none'
 }
 
 /** @param {RoomCard} card @returns {number} 1 to 3 of the worst alert that still holds; 0 for none */

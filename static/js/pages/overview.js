@@ -6,7 +6,7 @@ import { topic } from '../feed/board.js'
 import { wallNow } from '../feed/clock.js'
 import { read } from '../feed/pages.js'
 import { History, readingKey, thinned } from '../desk/history.js'
-import { METRICS, byUrgency, heldOrder, isAcked, isOn, worstOf } from '../desk/rooms.js'
+import { METRICS, byUrgency, heldOrder, isAcked, isOn, isUnheard, worstOf } from '../desk/rooms.js'
 import { clock } from '../format.js'
 import { Feed } from '../feed/socket.js'
 import { readBoot } from '../boot.js'
@@ -80,9 +80,10 @@ function draw () {
   fillRail(find(document, '#rail'), alarmed, nowOf)
   show(find(document, '#rail-none'), alarmed.length === 0)
   show(find(document, '#rooms-none'), all.length === 0)
-  const live = all.filter(isOn).length
-  const note = all.length > 0 ? t('overview.note', { live, off: all.length - live }) : ''
-  put(find(document, '#over-note'), state.missing.size > 0 ? `${note} · ${t('console.charts.missed')}` : note)
+  const heard = all.filter((card) => !isUnheard(card))
+  const live = heard.filter(isOn).length
+  const notes = [heard.length > 0 ? t('overview.note', { live, off: heard.length - live }) : '', state.missing.size > 0 ? t('console.charts.missed') : '']
+  put(find(document, '#over-note'), notes.filter(Boolean).join(' · '))
   attr(find(document, '#rooms'), 'data-n', all.length)
   for (const button of document.querySelectorAll('.rooms [data-cmd], .rail [data-cmd]')) shell.guard(/** @type {HTMLButtonElement} */ (button))
   drawShell(all)

@@ -5,7 +5,8 @@
  * @typedef {{ nowOf: (card: RoomCard) => number, numberOf: (card: RoomCard) => number, curve: (card: RoomCard) => Float64Array, acts: boolean }} RoomsContext
  */
 
-import { METRICS, figure, isAcked, isOn, rankOf, stoppedAt, worstOf } from '../desk/rooms.js'
+import { ageOf } from '../desk/alerts.js'
+import { METRICS, figure, isAcked, isOn, isUnheard, rankOf, stoppedAt, worstOf } from '../desk/rooms.js'
 import { brief, clock, duration } from '../format.js'
 import { authored, t } from '../words.js'
 import { attr, find, keyed, put, putAuthored, show } from './dom.js'
@@ -39,7 +40,7 @@ export function fillRooms (list, cards, context) {
 /** @param {HTMLElement} room @param {RoomCard} card @param {number} now */
 function fillPhase (room, card, now) {
   const segment = authored(card.segment)
-  putAuthored(find(room, '.room-segment'), isOn(card) && segment.text ? segment : { text: t(`state.${card.state ?? 'none'}`), lang: '' })
+  putAuthored(find(room, '.room-segment'), isOn(card) && segment.text ? segment : { text: t(`state.${isUnheard(card) ? 'unknown' : card.state ?? 'none'}`), lang: '' })
   put(find(room, '.room-time'), isOn(card) && card.started_ms != null ? duration(now - card.started_ms) : '')
 }
 
@@ -54,7 +55,7 @@ function fillWorst (element, card, now) {
 
 /** @param {import('../desk/rooms.js').Worst} worst @param {number} now @returns {string} */
 function sinceWords (worst, now) {
-  const age = duration((worst.ended_ms ?? now) - worst.opened_ms)
+  const age = duration(ageOf(worst, now))
   if (worst.condition === 'ended') return t('state.recovered')
   return worst.severity === 'P1' && !isAcked(worst) ? t('overview.since', { age }) : age
 }
@@ -82,7 +83,7 @@ function fillFoot (room, card, stopped, acts) {
     : isOn(card) ? [tabletWords(card)] : []
   if (isOn(card) && more > 0) words.push(t('overview.more', { n: more }))
   put(find(room, '.room-link'), words.join(' · '))
-  show(find(room, '.room-start'), acts && !isOn(card) && card.state !== 'planned')
+  show(find(room, '.room-start'), acts && !isOn(card) && card.state !== 'planned' && !isUnheard(card))
 }
 
 /** @param {RoomCard} card @returns {string} a drill's made-up tablet counts only where there is no real one */
@@ -102,7 +103,7 @@ export function fillRail (list, cards, nowOf) {
     fillRank(find(row, '.pri'), Number(worst.severity.slice(1)))
     const title = authored(worst.title)
     putAuthored(find(row, '.alert-text'), { text: t('shell.said', { room: brief(card.name), title: title.text }), lang: title.lang })
-    put(find(row, '.alert-age'), duration((worst.ended_ms ?? nowOf(card)) - worst.opened_ms))
+    put(find(row, '.alert-age'), duration(ageOf(worst, nowOf(card))))
     putAuthored(find(row, '.alert-do'), authored(worst.action))
     show(find(row, '.alert-ack'), !acked)
     attr(find(row, '.alert-open'), 'href', `/rooms/${encodeURIComponent(card.room)}#alerts`)
