@@ -4,7 +4,7 @@ Up to the committed (position, now_ms) a rebuilding engine only gains state; wha
 prompts are then taken from SQL, which is the record.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final
@@ -26,7 +26,6 @@ from app.realtime.live import DELIVERIES_SHOWN, Live, Overlay
 from app.rules.file import decode_rules
 from app.rules.phrases.matcher import Matcher
 from app.rules.phrases.reading import parse_lexicon
-from app.rules.rule import RuleSet
 from app.store import alerts, checkpoints, deliveries, prompts, sessions
 from app.store.chunks import chunks_after
 from app.store.contents import content
@@ -73,13 +72,11 @@ class _Stored:
 
 
 class Restorer:
-    """Builds sessions from SQL; keeps what they share (rule sets, matchers) built."""
+    """Builds sessions from SQL; what they share (rule sets, matchers) is built once."""
 
     def __init__(self, store: Store, *, build: str) -> None:
         self._store = store
         self._build = build
-        self._rules: Callable[[bytes], RuleSet] = lru_cache(maxsize=16)(decode_rules)
-        self._matcher: Callable[[bytes, tuple[str, ...]], Matcher] = lru_cache(maxsize=32)(_matcher)
 
     async def running(self) -> list[str]:
         """The sessions that are planned, live or paused."""
@@ -132,8 +129,8 @@ class Restorer:
         )
 
     def _engine(self, row: SessionRow, stored: _Stored, plan: SessionPlan) -> Engine:
-        rules = self._rules(stored.rules)
-        matcher = self._matcher(stored.lexicon, tuple(sorted({sku.name for sku in plan.skus})))
+        rules = decode_rules(stored.rules)
+        matcher = _matcher(stored.lexicon, tuple(sorted({sku.name for sku in plan.skus})))
         if stored.checkpoint is not None:
             try:
                 return Engine.restore(stored.checkpoint, stored.opened, plan, rules, matcher)
@@ -156,6 +153,7 @@ def _save(conn: Connection, states: Iterable[tuple[int, Fence, Position, Instant
         checkpoints.save(conn, session_no, position, now, body, fence=fence, build=build)
 
 
+@lru_cache(maxsize=32)
 def _matcher(lexicon: bytes, names: tuple[str, ...]) -> Matcher:
     return Matcher(parse_lexicon(lexicon.decode()), names)
 

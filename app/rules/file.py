@@ -1,6 +1,7 @@
 """Rule files: text in, a frozen rule set out, or every problem of every file at once."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -21,16 +22,22 @@ _DEFAULT_KEYS: Final = ("for", "keep_firing_for", "no_data", "route")
 
 def read_rules(files: Mapping[str, str | bytes], vocabulary: Vocabulary = VOCABULARY) -> RuleSet:
     """Return the rules of these files (name -> text), or raise RuleFileError with everything wrong in any of them."""
+    return _read(tuple(sorted(files.items())), vocabulary)
+
+
+@lru_cache(maxsize=16)
+def _read(files: tuple[tuple[str, str | bytes], ...], vocabulary: Vocabulary) -> RuleSet:
+    """Read once what a start checks, and what each of its sessions is then judged by."""
     problems = Problems()
     rules: list[Rule] = []
     defined: list[_Defined] = []
-    for name in sorted(files):
+    for name, text in files:
         reader = _FileReader(name, vocabulary, problems)
-        rules.extend(reader.read(files[name]))
+        rules.extend(reader.read(text))
         defined.extend(reader.defined)
     _check_ids(rules, defined, problems)
     problems.refuse_if_any()
-    source = {name: _normalised(files[name]) for name in sorted(files)}
+    source = {name: _normalised(text) for name, text in files}
     return RuleSet(tuple(rules), source, content_hash(rules_body(source)))
 
 
