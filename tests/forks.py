@@ -17,7 +17,7 @@ from typing import Any, Final
 from app.cli import main
 
 FORKS: Final = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload([__name__, "app.cli.serve", "app.cli.demo", "tests.faults.dying"])
+FORKS.set_forkserver_preload([__name__, "app.cli.serve", "app.cli.demo", "tests.faults.dying", "tests.imported"])
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 
