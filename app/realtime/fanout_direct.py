@@ -124,6 +124,7 @@ class DirectSocket(asyncio.Protocol):
         self._say_farewell(code, reason, FAREWELL_S)
 
     def tick(self, now: float) -> None:
+        self._inlet.breathe()
         if self._closing is not None:
             return
         held = self._transport.get_write_buffer_size()

@@ -12,6 +12,9 @@ from app.errors import ControlRoomError
 MOST_IN: Final = 4_096
 """Bytes of a client's message; all a page sends is a place to resume from."""
 MOST_CONTROL: Final = 125
+MOST_FRAMES: Final = 1_000
+"""Of a client, in a second: a page sends one now and then. To read one takes 8 µs, and the socket may bring forty
+thousand at once, for which everybody else would wait."""
 _TEXT: Final = 0x1
 _CONTINUED: Final = 0x0
 _KINDS: Final = {0x1: "text", 0x2: "binary", 0x8: "close", 0x9: "ping", 0xA: "pong"}
@@ -78,9 +81,10 @@ def close_code(payload: bytes) -> int:
 class Inlet:
     """Owns what has come of a client's frames and is not whole yet: never more than one message of MOST_IN."""
 
-    __slots__ = ("_bytes", "_message", "_opcode")
+    __slots__ = ("_bytes", "_frames", "_message", "_opcode")
 
     def __init__(self) -> None:
+        self._frames = 0
         self._bytes = b""
         self._message = b""
         self._opcode = 0  # of the message that is being continued; 0: none
@@ -92,11 +96,18 @@ class Inlet:
         try:
             while (frame := _next(self._bytes, at)) is not None:
                 first, payload, at = frame
+                self._frames += 1
+                if self._frames > MOST_FRAMES:
+                    raise WireFault(1008, "too many messages")
                 message = self._whole(first & 0x0F, bool(first & 0x80), payload)
                 if message is not None:
                     yield message
         finally:
             self._bytes = self._bytes[at:]
+
+    def breathe(self) -> None:
+        """A second has passed: as many frames may come again."""
+        self._frames = 0
 
     def _whole(self, opcode: int, last: bool, payload: bytes) -> tuple[Kind, bytes] | None:
         if opcode >= 0x8:

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from app.realtime.fanout_wire import MOST_IN, Inlet, WireFault, close_code, closing, framed, payload_of, ping, pong
+from app.realtime.fanout_wire import (
+    MOST_FRAMES,
+    MOST_IN,
+    Inlet,
+    WireFault,
+    close_code,
+    closing,
+    framed,
+    payload_of,
+    ping,
+    pong,
+)
 
 
 def sent(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
@@ -85,6 +96,20 @@ def test_what_breaks_the_protocol_is_refused_with_its_code(frames: bytes, code: 
         for at in range(len(frames)):
             list(inlet.take(frames[at : at + 1]))
     assert refused.value.close == code
+
+
+@pytest.mark.parametrize("kind", [Opcode.PING, Opcode.TEXT, Opcode.CONT])
+def test_one_that_talks_without_end_is_refused_before_it_is_read_to_its_end(kind: Opcode) -> None:
+    inlet, small = Inlet(), sent(kind, b"", fin=kind is not Opcode.CONT)
+    if kind is Opcode.CONT:
+        list(inlet.take(sent(Opcode.TEXT, b"", fin=False)))
+        inlet.breathe()
+    for _ in range(3):  # as much as a thousand in a second is taken
+        list(inlet.take(small * MOST_FRAMES))
+        inlet.breathe()
+    with pytest.raises(WireFault) as refused:
+        list(inlet.take(small * 40_000))
+    assert refused.value.close == 1008
 
 
 @given(st.lists(st.binary(max_size=9_000), max_size=20))
