@@ -21,11 +21,13 @@ FORKS.set_forkserver_preload([__name__, "app.cli.serve", "app.cli.demo", "tests.
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 
-def run(work: Callable[..., Any], words: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> None:
+def run(
+    work: Callable[..., Any], words: Sequence[str], environ: Mapping[str, str], out: Path, err: Path, folder: Path
+) -> None:
     """What the new process does, from its first moment to its end."""
     os.environ.clear()
     os.environ.update(environ)
-    os.chdir(ROOT)
+    os.chdir(folder)
     for number, file in ((1, out), (2, err)):
         with file.open("ab") as opened:
             os.dup2(opened.fileno(), number)
@@ -43,9 +45,11 @@ class Forked:
         out: Path,
         err: Path,
         work: Callable[[Sequence[str]], Any] = main,
+        folder: Path = ROOT,
     ) -> None:
-        """`work` returns an exit code, or a coroutine of one; without it the words are a command of ours."""
-        self._process = FORKS.Process(target=run, args=(work, list(words), dict(environ), out, err))
+        """`work` returns an exit code, or a coroutine of one; without it the words are a command of ours, typed in
+        `folder`."""
+        self._process = FORKS.Process(target=run, args=(work, list(words), dict(environ), out, err, folder))
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid

@@ -2,20 +2,22 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import structlog
 
 import app
 from app.cli import main
+from tests.forks import Forked
 
 ROOT = Path(app.__file__).resolve().parents[1]
 WINERY = ROOT / "app" / "workspace" / "sample" / "winery.yaml"
@@ -26,8 +28,8 @@ STARTS_S = 60.0
 class Place:
     """Runs commands; nothing of the tests' own environment reaches them.
 
-    `run` and `done` do so in this process, from its main thread: a process of its own takes a second to start.
-    `run_apart` starts one, where that is the point or several things run at once.
+    `run` and `done` do so in this process, from its main thread. `run_apart` and `serving` fork one that has imported
+    everything, where several things run at once; `start` starts Python, where that is the point.
     """
 
     folder: Path
@@ -65,10 +67,17 @@ class Place:
 
     def run_apart(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run `cueroom` with these arguments in a process of its own."""
+        with TemporaryDirectory() as files:
+            out, err = Path(files) / "out", Path(files) / "err"
+            code = Forked(arguments, self.environ | variables, out, err, folder=self.folder).wait(100)
+            return subprocess.CompletedProcess(arguments, code, out.read_text(), err.read_text())
+
+    def start(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Start `cueroom` with these arguments, as a terminal does."""
         return subprocess.run(
             [sys.executable, "-P", "-m", "app", *arguments],
             cwd=self.folder,
-            env=self.environ | variables,
+            env=self.environ,
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -118,22 +127,21 @@ class Place:
 @contextmanager
 def serving(place: Place, port: int = 0) -> Iterator[str]:
     """Run a server in the place; yields its address, and stops it as a person would."""
-    command = [sys.executable, "-P", "-m", "app", "serve", "--port", str(port)]
-    with (place.folder / "serve.err").open("w") as errors:
-        server = subprocess.Popen(
-            command, cwd=place.folder, env=place.environ, stdout=subprocess.PIPE, stderr=errors, text=True
-        )
+    out, err = place.folder / "serve.out", place.folder / "serve.err"
+    out.write_bytes(b"")
+    server = Forked(("serve", "--port", str(port)), place.environ, out, err, folder=place.folder)
     try:
-        assert server.stdout is not None
-        yield _address(server.stdout.readline, place)
+        yield _address(server, out, err)
     finally:
-        server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=STARTS_S)
+        server.terminate()
+        server.wait(STARTS_S)
     assert server.returncode == 0
 
 
-def _address(readline: object, place: Place) -> str:
-    while line := readline():  # type: ignore[operator]
-        if found := re.match(r"\s+(http://[^/\s]+)", line):
-            return found[1]
-    raise AssertionError((place.folder / "serve.err").read_text())
+def _address(server: Forked, out: Path, err: Path) -> str:
+    give_up = time.monotonic() + STARTS_S
+    while not (found := re.search(r"^\s+(http://[^/\s]+)", out.read_text(), re.MULTILINE)):
+        assert server.poll() is None, err.read_text()
+        assert time.monotonic() < give_up, err.read_text()
+        time.sleep(0.01)
+    return found[1]

@@ -105,7 +105,7 @@ def test_help_lists_exactly_the_commands_that_are_there_and_imports_none(empty: 
 
 
 def test_the_version_is_told(empty: Place) -> None:
-    assert empty.done_apart("--version").startswith("cueroom ")
+    assert empty.start("--version").stdout.startswith("cueroom ")
 
 
 def test_a_database_server_is_set_up_alike(empty: Place, fresh_postgres_url: str) -> None:
