@@ -137,9 +137,10 @@ class People:
         self._revocations.tell(sign_in_handle(hash_))
 
     async def sign_out_everywhere(self, person_id: str, by: Actor) -> None:
-        """End all sign-ins of a person."""
+        """End all sign-ins of a person. Raises NotFound."""
 
         def end(conn: Connection) -> None:
+            rows.person(conn, person_id)
             rows.sign_out_everywhere(conn, person_id)
             note(conn, self._clock.now(), by, "sign_out_everywhere", person_id)
 

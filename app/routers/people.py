@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from app.domain.people import Role
-from app.errors import NotFound
+from app.errors import Forbidden, NotFound
 from app.routers.answers import PAGE, Cursor, Limit, decode_cursor, json, page_of
 from app.routers.deps import AdminDep, PrincipalDep, RuntimeDep
 from app.routers.devices import public_address
@@ -48,6 +48,15 @@ async def me(principal: PrincipalDep) -> Response:
     return json({"kind": principal.kind, "id": principal.id, "name": principal.name, "role": principal.role.value})
 
 
+@router.post("/me/sign-out", status_code=204)
+async def leave_everywhere(principal: PrincipalDep, runtime: RuntimeDep) -> Response:
+    """End all sign-ins of whoever asks, in every browser: after a telephone was lost."""
+    if principal.kind != "person":
+        raise Forbidden("only a person has sign-ins")
+    await runtime.access.people.sign_out_everywhere(principal.id, principal.actor)
+    return Response(status_code=204)
+
+
 @router.get("/people")
 async def people(_: AdminDep, runtime: RuntimeDep) -> Response:
     """List all people."""
@@ -74,6 +83,13 @@ async def change_person(person_id: Id, body: Change, admin: AdminDep, runtime: R
     """Change a role or a brand, or shut somebody out; that one's sign-ins end and screens close."""
     people = runtime.access.people
     return json(await people.change(person_id, admin.actor, role=body.role, brand=body.brand, disabled=body.disabled))
+
+
+@router.post("/people/{person_id}/sign-out", status_code=204)
+async def sign_out_person(person_id: Id, admin: AdminDep, runtime: RuntimeDep) -> Response:
+    """End all sign-ins of a person and close the screens; that one may sign in again."""
+    await runtime.access.people.sign_out_everywhere(person_id, admin.actor)
+    return Response(status_code=204)
 
 
 @router.get("/tokens")

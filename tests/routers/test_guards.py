@@ -24,8 +24,8 @@ OPEN = frozenset(
     }
 )
 """What answers anybody. A new line here is a decision: a new route that is not here must refuse a stranger."""
-OWN = frozenset({"GET /api/me"})
-"""What tells whoever asks of that one alone."""
+OWN = frozenset({"GET /api/me", "POST /api/me/sign-out"})
+"""What is about whoever asks and nobody else."""
 BODIES: dict[str, dict[str, Any]] = {
     "/api/sessions": {"room": "wine-dy"},
     "/api/devices/code": {"room": "wine-dy"},

@@ -158,6 +158,27 @@ async def test_signing_out_ends_the_sign_in_and_its_sockets(web: Web) -> None:
     assert (await person.get("/api/me")).status_code == 401
 
 
+async def test_a_person_leaves_every_browser_at_once_alone_or_by_an_administrators_hand(web: Web) -> None:
+    admin = await web.person(Role.ADMIN)
+    who = await web.house.access.people.add("周敏", Role.VIEWER, "", SYSTEM, PASSWORD)
+    for by_whom in ("own", "admin"):
+        browsers = []
+        for _ in range(2):
+            browsers.append(web.client(**{"Sec-Fetch-Site": "same-origin"}))
+            browsers[-1].cookies.set(SIGN_IN_COOKIE, (await sign_in(web)).cookies[SIGN_IN_COOKIE])
+        ended: list[str] = []
+        ignore = web.house.access.revocations.listen(ended.append)
+        asking, where = (browsers[0], "me") if by_whom == "own" else (admin, f"people/{who.id}")
+        assert (await asking.post(f"/api/{where}/sign-out")).status_code == 204
+        assert [(await each.get("/api/me")).status_code for each in browsers] == [401, 401]
+        assert ended == [person_handle(who.id)]
+        ignore()
+    assert (await admin.get("/api/me")).status_code == 200
+    assert (await admin.post("/api/people/nobody/sign-out")).status_code == 404
+    tablet, _ = await web.tablet()
+    assert (await tablet.post("/api/me/sign-out")).status_code == 403
+
+
 async def test_who_is_in_stays_in_while_nothing_can_be_written(web: Web) -> None:
     class FullStore(Store):
         async def write(self, fn: Callable[[Connection], Any]) -> Any:
