@@ -13,6 +13,8 @@ from typing import Final, TypeVar
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.errors import Unavailable
+
 T = TypeVar("T")
 
 LOOKERS: Final = 2
@@ -21,6 +23,8 @@ STEPS: Final = 10_000
 BUSY_MS: Final = 5_000
 """How long a transaction waits for another process (a command line tool) before it is refused."""
 SWITCH_AGAIN_S: Final = 0.01
+NOWHERE: Final = (0, 0)
+"""Of a file that is not there: its device and number."""
 PRAGMAS: Final = (
     f"PRAGMA busy_timeout={BUSY_MS}",
     "PRAGMA synchronous=FULL",  # a 202 means on disk, also when the power goes
@@ -70,6 +74,41 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             return
 
 
+class _Files:
+    """Owns which files were written to first. One that was moved away, or removed, still takes everything through the
+    descriptors that are open, and all of it is lost with them: so it is looked for by its name before each write."""
+
+    def __init__(self, file: Path) -> None:
+        self._paths = (str(file), f"{file}-wal")
+        self._found: list[tuple[int, int]] | None = None
+
+    def begin(self) -> None:
+        """A new connection writes from now on: a log of writes that nobody had open may be another by then."""
+        self._found = None
+
+    def note(self) -> None:
+        """Something was written."""
+        if self._found is None:
+            found = [*map(_identity, self._paths)]
+            self._found = found if NOWHERE not in found else None
+
+    def must_be_there(self) -> None:
+        """Raise Unavailable when they are not those that were written to."""
+        if self._found is not None and self._found != [*map(_identity, self._paths)]:
+            raise Unavailable(
+                "the database's files are not where they were: put them back, or end this process in order",
+                reason="moved",
+            )
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116  before each write: a Path takes four times as long
+    except FileNotFoundError:
+        return NOWHERE
+    return found.st_dev, found.st_ino
+
+
 class SqliteBackend:
     """Owns the file's connections and threads; knows nothing of what is read or written."""
 
@@ -81,6 +120,8 @@ class SqliteBackend:
         self._writing = sqlite_engine(file, begin="BEGIN IMMEDIATE", connections=1)
         self._reading = sqlite_engine(file, begin="BEGIN", connections=readers, pragmas=("PRAGMA query_only=ON",))
         self._looking = sqlite_engine(file, begin="BEGIN", connections=LOOKERS, pragmas=("PRAGMA query_only=ON",))
+        self._files = _Files(file)
+        event.listen(self._writing, "connect", lambda *_: self._files.begin())
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="store-reader")
         self._lookers = ThreadPoolExecutor(LOOKERS, thread_name_prefix="store-looker")
@@ -93,7 +134,13 @@ class SqliteBackend:
         return await asyncio.get_running_loop().run_in_executor(self._lookers, run, self._looking, fn)
 
     async def write(self, fn: Callable[[Connection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, _run, self._writing, fn)
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self._write, fn)
+
+    def _write(self, fn: Callable[[Connection], T]) -> T:
+        self._files.must_be_there()
+        result = _run(self._writing, fn)
+        self._files.note()
+        return result
 
     async def close(self) -> None:
         for threads in (self._lookers, self._readers, self._writer):

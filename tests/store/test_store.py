@@ -135,6 +135,22 @@ async def test_a_file_that_another_program_locks_is_busy_not_broken(sqlite_store
     await sqlite_store.write(counters.next_fence)
 
 
+@pytest.mark.parametrize("end", ["", "-wal"])
+async def test_what_is_written_to_a_file_that_was_moved_away_is_refused_until_it_is_back(
+    sqlite_store: Store, sqlite_url: str, end: str
+) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///") + end)
+    assert await sqlite_store.write(counters.next_fence) == 1
+    for meanwhile in (lambda: None, lambda: file.write_bytes(b"")):  # nothing, or another
+        away = file.rename(f"{file}.away")
+        meanwhile()
+        with pytest.raises(Unavailable) as refused:
+            await sqlite_store.write(counters.next_fence)
+        assert refused.value.context["reason"] == "moved"
+        away.replace(file)
+    assert await sqlite_store.write(counters.next_fence) == 2
+
+
 async def test_a_full_disk_is_unavailable_and_writes_nothing_by_halves(sqlite_store: Store) -> None:
     row, _ = await sqlite_store.write(partial(sessions.open_session, opening=samples.opening("s")))
 
