@@ -27,6 +27,7 @@ Form = Literal["json", "lines"]
 
 _array: Final = msgspec.json.Decoder(list[Event])
 _one: Final = msgspec.json.Decoder(Event)
+_raw_one: Final = msgspec.json.Decoder(Raw)
 _raw_array: Final = msgspec.json.Decoder(list[Raw])
 _any: Final = msgspec.json.Decoder()
 _BROKEN: Final = (msgspec.DecodeError, RecursionError)
@@ -155,7 +156,7 @@ def _raws(body: bytes) -> list[bytes]:
     try:
         if start == b"[":
             return [bytes(raw) for raw in _raw_array.decode(body)]
-        _any.decode(body)
+        _raw_one.decode(body)
     except _BROKEN as broken:
         raise NotABatch(f"the body is not JSON: {str(broken)[:200]}") from None
     if start != b"{":
@@ -174,7 +175,10 @@ class Sample:
     def count(self, raw: bytes) -> None:
         if self._left:
             found: Counter[str] = Counter()
-            _known(_any.decode(raw), found)
+            try:
+                _known(_any.decode(raw), found)
+            except _BROKEN:
+                return  # a number that is none, in a field nobody knows
             self._unknown.update(found)
             self._left -= 1
             self.lenient = bool(found)
@@ -204,6 +208,8 @@ def _quickly(raw: bytes, sample: Sample) -> Event | None:
 def _record(raw: bytes, limits: Limits, unknown: Counter[str]) -> tuple[Event | None, Fault]:
     try:
         record = _any.decode(raw)
+    except ValidationError:  # it has no type to fit: a number is beyond what a number may be
+        return None, ("out_of_range", "")
     except (*_BROKEN, UnicodeDecodeError):
         return None, ("not_json", "")
     fault = _shape(record, raw, limits)

@@ -105,6 +105,18 @@ def test_a_record_with_too_much_of_the_unknown_is_refused_for_its_size() -> None
     assert read_now(body, "json", LIMITS).faults == [(0, ("payload_too_big", "payload"))]
 
 
+def test_a_number_beyond_all_numbers_costs_no_other_record_and_none_at_all_where_nobody_knows_its_field() -> None:
+    good = msgspec.json.encode(record("comment", {"text": "好"}))
+    loose = good[:-1] + b',"shard":1e400}'
+    bad = good.replace(b'"occurred_ms":5', b'"occurred_ms":1e400')
+    for body in (b"[" + b",".join([good, loose, bad] * 2) + b"]", b"\n".join([good, loose, bad] * 2)):
+        batch = read_now(body, "json" if body[:1] == b"[" else "lines", LIMITS)
+        assert batch.places == [0, 1, 3, 4]
+        assert batch.faults == [(n, ("out_of_range", "")) for n in (2, 5)]
+    assert len(read_now(loose, "json", LIMITS).events) == 1
+    assert read_now(bad, "json", LIMITS).faults == [(0, ("out_of_range", ""))]
+
+
 async def test_others_have_their_turn_while_a_bad_batch_is_read() -> None:
     body = msgspec.json.encode([record("comment", {"text": 5}) for _ in range(TURN * 5)])
     reading = asyncio.create_task(read_batch(body, "json", LIMITS))
