@@ -135,10 +135,11 @@ class Dispatch:
         except Unready as unready:
             await self._standings.stand(channel)
             return await self._fates.settle(rows, "failed", reason(unready.code, language, name=unready.name))
-        found = await self._fates.wanted(rows)
-        unwanted = [row for row in rows if found.get(row.id) is False]
-        await self._fates.cancel(unwanted)
-        rows = [row for row in rows if found.get(row.id)]
+        found = await self._fates.wanted(rows, newest=not sender.by_id)
+        await self._fates.cancel([row for row in rows if found.get(row.id) == "over"])
+        overtaken = [row for row in rows if found.get(row.id) == "superseded"]
+        await self._fates.cancel(overtaken, reason("superseded", language))
+        rows = [row for row in rows if found.get(row.id) == "wanted"]
         if rows:
             await self._choose(rows, channel, sender, robots, until)
 
@@ -218,8 +219,8 @@ class Dispatch:
         """Asked when the connection stands: are they still ours? A process that was paused meanwhile finds here that
         its claim has ended, by SQL or by the clock. Nothing is waited for between the look at the clock and the first
         byte. Raises _Kept."""
-        found = await self._fates.wanted(one.rows)
-        if not all(found.get(row.id) for row in one.rows):
+        found = await self._fates.wanted(one.rows, newest=not one.sender.by_id)
+        if not all(found.get(row.id) == "wanted" for row in one.rows):
             raise _Kept
         if self._interrupted or not self.may_leave() or self._clock.now() + ANSWER_MS > one.until:
             raise _Kept

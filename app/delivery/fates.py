@@ -15,7 +15,7 @@ from app.errors import ControlRoomError
 from app.instants import Instant, later
 from app.store import deliveries
 from app.store.database import Store
-from app.store.deliveries import Attempt, Result
+from app.store.deliveries import Attempt, Result, Wanted
 
 log = structlog.get_logger()
 
@@ -43,11 +43,12 @@ class Fates:
         self.alone: set[str] = set()
         """Rows whose digest the platform did not like: each goes by itself."""
 
-    async def wanted(self, rows: Sequence[Delivery]) -> dict[str, bool]:
-        """Return which of the rows are still ours, and which of those are still wanted."""
+    async def wanted(self, rows: Sequence[Delivery], *, newest: bool) -> dict[str, Wanted]:
+        """Return which of the rows are still ours, and which of those are still wanted; `newest`: only while the
+        channel was told nothing later of the same alert."""
 
-        def look(conn: Connection) -> dict[str, bool]:
-            return deliveries.wanted(conn, rows, self._claimer, self._clock.now())
+        def look(conn: Connection) -> dict[str, Wanted]:
+            return deliveries.wanted(conn, rows, self._claimer, self._clock.now(), newest=newest)
 
         return await patiently(lambda: self._store.read(look))
 
@@ -76,9 +77,9 @@ class Fates:
         """Let rows wait that nothing was tried with."""
         await self._write(partial(deliveries.release, next_ms=next_ms), rows)
 
-    async def cancel(self, rows: Sequence[Delivery]) -> None:
-        """End rows that nobody wants any more."""
-        await self._write(partial(deliveries.cancel, now=self._clock.now()), rows)
+    async def cancel(self, rows: Sequence[Delivery], words: str = "") -> None:
+        """End rows that nobody wants any more; `words`: why."""
+        await self._write(partial(deliveries.cancel, now=self._clock.now(), answer=words), rows)
 
     def _attempt(self, began: Instant, result: Result, words: str) -> Attempt:
         return Attempt(0, began, self._claimer, result, words, max(0, self._clock.now() - began))

@@ -88,6 +88,11 @@ _TEXTS: Final[Sentences] = {
         "對方要求轉到別的位址（HTTP {status}），不跟隨",
         "The receiver points elsewhere (HTTP {status}); that is not followed",
     ),
+    "superseded": (
+        "同一告警已有更新的消息，未发送",
+        "同一則告警已有更新的訊息，未傳送",
+        "A newer message of the same alert took its place; nothing was sent",
+    ),
     "no_event": (
         "这条告警的记录已不在",
         "這則告警的記錄已不在",

@@ -7,7 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from app.domain.board import DeviceRow, HealthRow
-from app.domain.deliveries import ENDED, Delivery, Standing
+from app.domain.deliveries import ENDED, Delivery, DeliveryState, Standing
 from app.domain.effects import Effects
 from app.domain.identity import Fence, Position
 from app.domain.people import Clearance
@@ -84,7 +84,8 @@ class Overlay:
         for row in list(self._topics["deliveries"].values()):
             version = alerts.get(row.alert, 0)
             if row.state == "waiting" and row.recipient != ENDED and (version is None or row.change < version):
-                self.put("deliveries", row.id, replace(row, state="cancelled", settled_ms=at))
+                state: DeliveryState = "unknown" if row.retried_ambiguous else "cancelled"
+                self.put("deliveries", row.id, replace(row, state=state, settled_ms=at))
 
     def standing(self, row: Standing) -> None:
         """Show how a channel stands; one that is open needs no word."""

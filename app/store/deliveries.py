@@ -19,6 +19,7 @@ from app.store.statements import Row
 from app.store.tables.outbox import OPEN_DELIVERY
 
 Result = Literal["accepted", "failed", "unknown", "retry", "throttled"]
+Wanted = Literal["wanted", "over", "superseded"]
 _FIELDS: Final = tuple(Delivery.__struct_fields__)
 _alert = msgspec.json.Decoder(Alert)
 
@@ -175,21 +176,44 @@ def release(conn: Connection, claimed: Delivery, claimer: str, next_ms: Instant)
     return _let_go(conn, claimed, claimer, state="waiting", next_ms=next_ms, attempts=tables.deliveries.c.attempts - 1)
 
 
-def wanted(conn: Connection, claimed: Sequence[Delivery], claimer: str, now: Instant) -> dict[str, bool]:
-    """The last look before claimed rows are sent: id -> False when its alert was acknowledged or ended since it was
-    planned, as a waiting row would have been cancelled for. A row whose claim was lost or has ended is not in it."""
-    alerts, table = tables.alerts, tables.deliveries
+def wanted(
+    conn: Connection, claimed: Sequence[Delivery], claimer: str, now: Instant, *, newest: bool
+) -> dict[str, Wanted]:
+    """The last look before claimed rows are sent. `over`: its alert was acknowledged or ended since it was planned, as
+    a waiting row would have been cancelled for; `superseded`, asked for by `newest`: its channel has been told more of
+    the alert, or is about to be. A row whose claim was lost or has ended is not in it."""
+    alerts, table, others = tables.alerts, tables.deliveries, tables.deliveries.alias("others")
     since = or_(alerts.c.acked_ms >= table.c.planned_ms, alerts.c.ended_ms >= table.c.planned_ms)
     over = exists().where(alerts.c.id == table.c.alert, alerts.c.version > table.c.change, since)
+    later_than = or_(
+        others.c.planned_ms > table.c.planned_ms,
+        and_(others.c.planned_ms == table.c.planned_ms, others.c.change > table.c.change),
+    )
+    newer = exists().where(
+        others.c.alert == table.c.alert,
+        others.c.channel == table.c.channel,
+        others.c.recipient != ENDED,
+        others.c.state.in_(("waiting", "sending", "accepted", "unknown")),
+        later_than,
+    )
+    whens: list[tuple[ColumnElement[bool], Wanted]] = [(table.c.recipient == ENDED, "wanted"), (over, "over")]
+    if newest:
+        whens.append((newer, "superseded"))
+    query = select(table.c.id, case(*whens, else_="wanted").label("wanted"))
     ids = [row.id for row in claimed]
-    query = select(table.c.id, or_(~over, table.c.recipient == ENDED).label("wanted"))
     held = query.where(table.c.id.in_(ids), *_held_by(claimer), table.c.claim_until_ms > now)
-    return {row.id: bool(row.wanted) for row in conn.execute(held)}
+    return {row.id: row.wanted for row in conn.execute(held)}
 
 
-def cancel(conn: Connection, claimed: Delivery, claimer: str, now: Instant) -> Delivery | None:
-    """Cancel a claimed row that is no longer wanted; None when the claim was lost."""
-    return _let_go(conn, claimed, claimer, state="cancelled", settled_ms=now)
+def cancel(conn: Connection, claimed: Delivery, claimer: str, now: Instant, answer: str = "") -> Delivery | None:
+    """Cancel a claimed row that is no longer wanted, `answer`: why; None when the claim was lost."""
+    values = {"answer": answer} if answer and not claimed.retried_ambiguous else {}
+    return _let_go(conn, claimed, claimer, state=cancelled(), settled_ms=now, **values)
+
+
+def cancelled() -> ColumnElement[str]:
+    """The state of a row that is cancelled: what may have been sent already is not called unsent."""
+    return case((tables.deliveries.c.retried_ambiguous, "unknown"), else_="cancelled")
 
 
 def held(conn: Connection, claimer: str) -> list[Delivery]:

@@ -24,7 +24,7 @@ from app.errors import FenceLost
 from app.instants import Instant
 from app.store import tables
 from app.store.chunks import chunk_row
-from app.store.deliveries import delivery_row
+from app.store.deliveries import cancelled, delivery_row
 from app.store.messages import message_row
 from app.store.orders import order_row
 from app.store.series import reading_row
@@ -178,7 +178,7 @@ def _cancel(conn: Connection, commit: SessionCommit) -> None:
         waiting = update(table).where(table.c.alert == alert, table.c.state == "waiting", table.c.recipient != ENDED)
         if state is not None:
             waiting = waiting.where(table.c.change < state.version)
-        conn.execute(waiting.values(state="cancelled", settled_ms=commit.wall_ms))
+        conn.execute(waiting.values(state=cancelled(), settled_ms=commit.wall_ms))
 
 
 def _change_state(conn: Connection, session_no: int, change: SessionChange) -> None:
