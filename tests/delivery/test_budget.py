@@ -109,3 +109,15 @@ def test_a_clock_set_back_does_not_close_a_robot() -> None:
     budgets = Budgets()
     sent_at_once(budgets, [ONE], NOW, critical=True)
     assert budgets.choose([ONE], GROUP, critical=True, now=later(NOW, -3_600_000)) == ONE
+
+
+def test_a_minute_is_low_below_a_third_or_where_what_waits_does_not_fit() -> None:
+    budgets = Budgets()
+    assert not budgets.is_low([ONE], GROUP, 12, NOW)
+    assert budgets.is_low([ONE], GROUP, 13, NOW)
+    for _ in range(8):
+        budgets.choose([ONE], GROUP, critical=False, now=NOW)
+    assert not budgets.is_low([ONE], GROUP, 1, NOW)  # four of twelve are left
+    budgets.choose([ONE], GROUP, critical=False, now=NOW)
+    assert budgets.is_low([ONE], GROUP, 1, NOW)
+    assert not budgets.is_low([ONE, TWO], GROUP, 1, NOW)

@@ -22,7 +22,14 @@ def test_a_parameter_that_was_changed_moves_the_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "fire", ["!(m.viewers < 5.0)", "m.viewers < m.gmv + 1.0", "m.viewers + 1.0 < 5.0", "m.viewers < 5.0 ? true : false"]
+    "fire",
+    [
+        "!(m.viewers < 5.0)",
+        "m.gmv != 1.0 && m.viewers < 5.0",
+        "m.viewers < m.gmv + 1.0",
+        "m.viewers + 1.0 < 5.0",
+        "m.viewers < 5.0 ? true : false",
+    ],
 )
 def test_what_is_no_line_is_not_drawn(fire: str) -> None:
     text = f"""

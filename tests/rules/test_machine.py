@@ -105,6 +105,25 @@ def test_missing_data_neither_fires_nor_ends_and_pauses_both_holds() -> None:
     assert told(driver.wait(220_000)) == [("ended", 215_000, "P2")]
 
 
+def test_of_several_inputs_the_first_that_falls_silent_is_missed() -> None:
+    fire = "m.viewers < 5.0 && m.gmv < 1.0"
+    driver = Driver(rule_of(f'levels: [{{severity: warning, fire: "{fire}"}}]\nno_data: {{after: 15s}}'))
+    driver.set(0, {"m.viewers": 1.0, "m.gmv": 9.0})
+    driver.set(10_000, {"m.gmv": 9.0})
+    assert driver.machine.due == 15_000
+
+
+def test_an_alert_does_not_end_while_a_level_cannot_be_judged() -> None:
+    fire = "m.gmv / m.viewers < 5.0"
+    rule = rule_of(f'levels: [{{severity: warning, fire: "{fire}"}}]\nclear: "m.gmv < 0.5"\nno_data: {{as: keep}}')
+    driver = Driver(rule)
+    driver.set(0, {"m.gmv": 1.0, "m.viewers": 1.0})
+    assert driver.machine.open
+    driver.set(1_000, {"m.gmv": 0.0, "m.viewers": 0.0})
+    driver.wait(1_000_000)
+    assert driver.machine.open
+
+
 def test_an_invalid_reading_is_unknown_at_once() -> None:
     driver = fed(LOW, (0, 50.0), until=30)
     assert told(driver.set(31_000, {"m.viewers": None})) == [("unknown", 31_000, "P2")]
@@ -200,6 +219,17 @@ def test_too_many_cycles_keep_one_alert_open_until_it_rests_twice_as_long() -> N
     assert driver.machine.flapping
     assert told(driver.wait(10_000_000)) == [("ended", 8 * 20_000 + 2_000 + 60_000, "P2")]
     assert not driver.machine.flapping
+
+
+def test_ends_by_the_gate_count_as_cycles() -> None:
+    rule = rule_of('when: s.live\nlevels: [{severity: warning, fire: "m.viewers < 5.0"}]\nno_data: {as: keep}')
+    driver = Driver(rule)
+    for cycle in range(6):
+        driver.set(cycle * 20_000, {"s.live": True, "m.viewers": 1.0})
+        driver.set(cycle * 20_000 + 2_000, {"s.live": False})
+    driver.set(120_000, {"s.live": True})
+    driver.set(122_000, {"m.viewers": 9.0})
+    assert driver.machine.flapping
 
 
 def test_cycles_that_are_far_apart_are_not_flapping() -> None:
