@@ -16,7 +16,7 @@ import { cue, startOf } from '../../static/js/desk/rundown.js'
 import { byRisk, cartRate, forecast, restOf, riskiest } from '../../static/js/desk/skus.js'
 import { tiles } from '../../static/js/desk/tiles.js'
 import { alertMarks, clustered, promptMarks } from '../../static/js/desk/timeline.js'
-import { extent, trends } from '../../static/js/desk/trends.js'
+import { apart, extent, trends } from '../../static/js/desk/trends.js'
 import { blindSpots } from '../../static/js/desk/watch.js'
 import * as format from '../../static/js/format.js'
 import { authored, t, useWords } from '../../static/js/words.js'
@@ -223,6 +223,11 @@ test('history keeps a second as a second and a gap as a gap', () => {
   history.put('viewers@session', 62_000, null)
   assert.equal(history.last('viewers@session'), 7)
   assert.deepEqual([...thinned(history.span('viewers@session', 0, 39_999), 4)], [4.5, NaN, NaN, NaN])
+})
+
+test('rooms on one chart are told apart by what differs in their names', () => {
+  assert.deepEqual(apart(['1号间 青坛酱酒', '1号间 视频号']), ['青坛酱酒', '视频号'])
+  assert.deepEqual(apart(['抖音', '抖音 二号']), ['抖音', '抖音 二号'])
 })
 
 test('rooms by severity keep their order for ten seconds', () => {

@@ -82,6 +82,14 @@ function withLimit (trend) {
   return trend.limit === null ? trend : { ...trend, ceilingOf: Math.max(trend.ceilingOf, trend.limit.value * 1.25) }
 }
 
+/** @param {readonly string[]} names @returns {string[]} without the words that all of them begin with: what is left tells them apart */
+export function apart (names) {
+  const words = names.map((name) => name.split(' '))
+  let same = 0
+  while (words.every((one) => one.length > same + 1 && one[same] === words[0][same])) same++
+  return words.map((one) => one.slice(same).join(' '))
+}
+
 /** @param {Base} base @returns {Trend} */
 function viewers (base) {
   const { moment } = base
@@ -92,7 +100,7 @@ function viewers (base) {
   const lines = split ? rooms.map((room, i) => ({ key: `viewers@room:${room.id}`, colour: `--c${i + 1}`, dash: DASHES[i], factor: 1 })) : [single('viewers@session')]
   const own = measures('viewers')
   return withLimit({
-    ...plain(base, 'viewers', t('metric.viewers'), lines), keys: split ? rooms.map((room, i) => ({ text: room.name, colour: i + 1 })) : [],
+    ...plain(base, 'viewers', t('metric.viewers'), lines), keys: split ? apart(rooms.map((room) => room.name)).map((text, i) => ({ text, colour: i + 1 })) : [],
     limit: split ? null : drawn(limitOf(moment.board, 'viewers', 'session'), 1, (value) => number(value)),
     alarms: alarms(base, (alert) => isSpoken(alert) || alert.scope === 'line' || own(alert))
   })

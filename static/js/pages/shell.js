@@ -80,6 +80,9 @@ export class Shell {
     const single = find(document, '#keys-on')
     single.checked = this.keys.singleOn
     single.addEventListener('change', () => this.keys.setSingle(single.checked))
+    let worn = ''
+    addEventListener('beforeprint', () => { worn = document.documentElement.dataset.theme ?? 'dark'; this.#wear('light') }) // paper is white
+    addEventListener('afterprint', () => this.#wear(worn))
     document.addEventListener('click', (event) => {
       for (const menu of document.querySelectorAll('details.menu[open]')) if (!menu.contains(/** @type {Node} */ (event.target))) menu.removeAttribute('open')
     })
@@ -114,10 +117,14 @@ export class Shell {
   }
 
   #switchTheme () {
-    const root = document.documentElement
-    const theme = root.dataset.theme === 'light' ? 'dark' : 'light'
-    root.dataset.theme = theme
-    document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax`
+    const other = document.documentElement.dataset.theme === 'light' ? 'dark' : 'light'
+    document.cookie = `theme=${other}; path=/; max-age=31536000; samesite=lax`
+    this.#wear(other)
+  }
+
+  /** @param {string} theme */
+  #wear (theme) {
+    document.documentElement.dataset.theme = theme
     forgetTokens()
     this.onTheme()
   }
