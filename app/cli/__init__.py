@@ -46,6 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. 0: done; 1: refused or failed, with a line on stderr; 2: the command line itself was wrong."""
     os.umask(0o077)  # what is written, databases above all, is for this account only
     arguments = sys.argv[1:] if argv is None else list(argv)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us: `cueroom doctor >&-`
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a character still gets the rest
@@ -53,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(args)
     except BrokenPipeError:  # `cueroom doctor | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from app.cli.terminal import forget
+
+        forget(sys.stdout)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -24,11 +24,24 @@ from app.replay.recording import Reel, load
 from app.replay.remote import TIMEOUT_S, HttpRemote, RemoteBusy, Told
 from app.replay.stocktake import workspace_text
 from app.settings import Settings
+from app.store.backup import CannotWrite
 
 TOKEN: Final = "CUEROOM_TOKEN"  # noqa: S105  the name of a variable
 MOST_SPEED: Final = 10_000.0
 INTERRUPTED: Final = 130
 """Exit code of a command that Ctrl-C ended, as shells have it."""
+
+
+class NeedsToken(ControlRoomError):
+    """There is no token, and nobody to type one."""
+
+    kind, code = "unauthenticated", "needs_token"
+
+
+class LeftOpen(RemoteBusy):
+    """The control room went away for long; the same command goes on where this one stopped."""
+
+    code = "left_open"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +50,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times denser (default 1)")
     parser.add_argument("--from", dest="begin", default="", metavar="T", help="where to begin: 10:00, 2010-12-09T14:30")
     parser.add_argument("--span", default="", metavar="D", help="how much of it: 49:00")
-    parser.add_argument("--source", default="", choices=("", *READERS), help="what reads it, if its name does not tell")
+    parser.add_argument("--source", default="", choices=tuple(READERS), help="what reads it, if its name does not tell")
     parser.add_argument("--url", default="http://127.0.0.1:8060", help="the control room (default %(default)s)")
     parser.add_argument("--token", default="", help=f"an admin token (default: {TOKEN}, else it is asked for)")
     parser.add_argument(
@@ -59,11 +72,10 @@ def replay(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
         reel = _reel(plan, args.room)
         if args.write_workspace:
             return _write(Path(args.write_workspace), workspace_text(plan, reel, args.room), out)
-        report = asyncio.run(_play(reel, settings.data, args, out))
+        notes = Notes.of(settings.data, reel, room=args.room, speed=args.speed, url=args.url)
+        report = asyncio.run(_play(reel, notes, _token(args), args, out))
     except ControlRoomError as refusal:
         complain(refusal, sys.stderr)
-        if isinstance(refusal, RemoteBusy):
-            sys.stderr.write("cueroom: the session stays open; the same command again goes on with it\n")
         return 1
     out.writelines(f"{line}\n" for line in lines_of(report))
     if report.mismatches():
@@ -112,13 +124,14 @@ def _clock(span_ms: int) -> str:
 
 def _plan(args: argparse.Namespace) -> Plan:
     path = Path(args.file)
+    try:
+        path.open("rb").close()  # whatever else is wrong: first that there is such a file
+    except OSError as fault:
+        raise CannotRead.because(fault, str(path)) from None
     if path.suffix in (".yaml", ".yml"):
         if args.begin or args.span or args.source:
             raise BadPlan("a plan has its own --from, --span and --source")
-        try:
-            return read_plan(path)
-        except OSError as fault:
-            raise CannotRead(f"{path}: {fault.strerror}") from None
+        return read_plan(path)
     return single(path, source=args.source, from_=args.begin, span=args.span)
 
 
@@ -126,7 +139,7 @@ def _reel(plan: Plan, room: str) -> Reel:
     try:
         reel = load(plan, room)
     except OSError as fault:
-        raise CannotRead(f"{fault.filename or plan.folder}: {fault.strerror or fault}") from None
+        raise CannotRead.because(fault, str(fault.filename or plan.folder)) from None
     if not reel.items:
         raise BadPlan("nothing of it lies in the slice")
     return reel
@@ -136,13 +149,24 @@ def _write(path: Path, text: str, out: TextIO) -> int:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as fault:
-        raise CannotRead(f"{path}: {fault.strerror}") from None
+        raise CannotWrite(f"{path}: {fault.strerror}", file=str(path)) from None
     out.write(f"wrote {path}; next: cueroom setup {path}\n")
     return 0
 
 
-async def _play(reel: Reel, data: Path, args: argparse.Namespace, out: TextIO) -> Report:
-    token = args.token or os.environ.get(TOKEN, "") or getpass.getpass("admin token: ")
+def _token(args: argparse.Namespace) -> str:
+    """Return the token of the command line or the environment, else what is typed. Raises NeedsToken."""
+    given = args.token or os.environ.get(TOKEN, "")
+    if not given and sys.stdin.isatty():
+        with suppress(EOFError):
+            given = getpass.getpass("admin token: ")
+    if not given.isascii() or not given.isprintable() or not given:
+        make = "`cueroom token create --scope admin --name replay`"
+        raise NeedsToken(f"an admin token is needed, by --token or {TOKEN}; make one with {make}")
+    return str(given)
+
+
+async def _play(reel: Reel, notes: Notes, token: str, args: argparse.Namespace, out: TextIO) -> Report:
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(base_url=args.url, headers=headers, timeout=TIMEOUT_S, trust_env=False) as client:
         stop = _stop_at_first_signal()
@@ -151,12 +175,20 @@ async def _play(reel: Reel, data: Path, args: argparse.Namespace, out: TextIO) -
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), seconds)
 
-        remote, notes = HttpRemote(client), Notes.of(data, reel, room=args.room, speed=args.speed, url=args.url)
+        remote = HttpRemote(client)
         player = Player(remote, SystemClock(), sleep, notes, room=args.room, speed=args.speed, stopping=stop.is_set)
-        progress = await player.begin()
-        out.writelines(f"{line}\n" for line in _beginning(progress, reel, args.speed))
-        out.flush()
-        return await player.play(reel, progress)
+        if notes.session is None:
+            await remote.reach()
+        try:
+            progress = await player.begin()
+            out.writelines(f"{line}\n" for line in _beginning(progress, reel, args.speed))
+            out.flush()
+            return await player.play(reel, progress)
+        except RemoteBusy as refusal:
+            if notes.session is None:
+                raise
+            told = f"{refusal.detail}; the session stays open, and the same command again goes on with it"
+            raise LeftOpen(told, session=notes.session) from None
 
 
 def _beginning(progress: Progress, reel: Reel, speed: float) -> Iterator[str]:
@@ -183,7 +215,9 @@ def _stop_at_first_signal() -> asyncio.Event:
 
 
 def _speed(text: str) -> float:
-    speed = float(text)
+    speed = 0.0
+    with suppress(ValueError):
+        speed = float(text)
     if not 0 < speed <= MOST_SPEED:
-        raise argparse.ArgumentTypeError(f"between 0 and {MOST_SPEED:g}")
+        raise argparse.ArgumentTypeError(f"a number above 0, at most {MOST_SPEED:g}")
     return speed

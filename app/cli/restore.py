@@ -30,6 +30,5 @@ def restore(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
     except ControlRoomError as refusal:
         complain(refusal, sys.stderr)
     except OSError as fault:
-        folder = str(settings.data)
-        complain(BadFolder(f"the data folder cannot be used: {fault.strerror}", folder=folder), sys.stderr)
+        complain(BadFolder.because(fault, settings.data), sys.stderr)
     return 1

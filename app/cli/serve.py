@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import errno
 import importlib
 import resource
 import signal
@@ -19,6 +20,7 @@ from starlette.types import ASGIApp
 
 from app import __version__
 from app.bus.owner import DatabaseHold, hold_folder
+from app.cli.terminal import forget, language, sentence
 from app.clock import SystemClock
 from app.errors import ControlRoomError, Unavailable
 from app.intake.recipe import find_recipe
@@ -26,8 +28,10 @@ from app.logs import configure
 from app.main import build, build_inner
 from app.operations.installation import Installation
 from app.operations.patience import patiently
+from app.operations.reach import BadFolder
 from app.operations.socket import serve_socket
 from app.operations.table import handlers
+from app.operations.words import word
 from app.realtime.fanout_door import Detachable
 from app.runtime import ALL_ROLES, Role, Runtime, bus_of, seal_key
 from app.settings import Settings
@@ -46,18 +50,38 @@ log = structlog.get_logger()
 Beside = Callable[[Runtime], Awaitable[tuple[asyncio.Task[None], asyncio.Event]]]
 """Starts what runs beside the server while it is up; the event is set when the first page may be served."""
 READY_WITHIN_S: Final = 20
+MOST_PORT: Final = 65_535
+
+
+class NeedsServers(ControlRoomError):
+    """What is asked for needs servers that the settings do not name."""
+
+    code = "needs_servers"
+
+
+class CannotListen(ControlRoomError):
+    """The address is taken, or is none of this machine's."""
+
+    kind, code = "conflict", "cannot_listen"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options that `serve` and `demo` share."""
     parser.add_argument("--host", default=None, help="address to listen on (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=None, help="port to listen on (default 8060)")
+    parser.add_argument("--port", type=_port, default=None, help="port to listen on (default 8060; 0: a free one)")
     parser.add_argument(
         "--role",
         choices=("all", "web", "worker", "pump"),
         default="all",
         help="which part of the control room this process is (one process is `all`; others need CUEROOM_REDIS_URL)",
     )
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= port <= MOST_PORT:
+        raise argparse.ArgumentTypeError(f"a port is a number from 0 to {MOST_PORT}")
+    return port
 
 
 def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Beside | None = None) -> int:
@@ -75,7 +99,8 @@ def serve(settings: Settings, args: argparse.Namespace, out: TextIO, beside: Bes
     except KeyboardInterrupt:
         return 0
     except ControlRoomError as refusal:
-        sys.stderr.write(f"cueroom: {refusal.detail}\n")
+        reason = refusal.context.get("reason")
+        sys.stderr.write(f"cueroom: {sentence(refusal)}{f' ({reason})' if reason else ''}\n")
         return 1
 
 
@@ -97,11 +122,11 @@ def _check_mode(settings: Settings, role: str) -> None:
     """Raise when what is asked for needs servers that the settings do not name."""
     if not settings.scaled_out:
         if role != "all":
-            raise ControlRoomError(
+            raise NeedsServers(
                 f"--role {role} needs CUEROOM_REDIS_URL and a PostgreSQL in CUEROOM_DATABASE_URL; use --role all"
             )
     elif normalised(settings.database).get_backend_name() != "postgresql":
-        raise ControlRoomError(
+        raise NeedsServers(
             "with CUEROOM_REDIS_URL the database must be a PostgreSQL in CUEROOM_DATABASE_URL: SQLite has one process"
         )
 
@@ -112,8 +137,12 @@ def _folder(settings: Settings) -> Iterator[None]:
     if settings.scaled_out:
         yield
         return
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with hold_folder(settings.data):
+    with contextlib.ExitStack() as held:
+        try:
+            settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            held.enter_context(hold_folder(settings.data))
+        except OSError as fault:
+            raise BadFolder.because(fault, settings.data) from None
         yield
 
 
@@ -310,9 +339,10 @@ def _bound(settings: Settings) -> socket.socket:
         listening.bind((settings.host, settings.port))
     except OSError as fault:
         listening.close()
-        raise ControlRoomError(
-            f"cannot listen on {settings.host}:{settings.port}: {fault.strerror}; choose another --port"
-        ) from None
+        other = "--port" if fault.errno in (errno.EADDRINUSE, errno.EACCES) else "--host"
+        where = f"{settings.host}:{settings.port}"
+        told = f"cannot listen on {where}: {fault.strerror}; choose another {other}"
+        raise CannotListen(told, where=where, why=fault.strerror or str(fault), other=other) from None
     return listening
 
 
@@ -323,15 +353,18 @@ async def _announce(settings: Settings, port: int, runtime: Runtime, out: TextIO
     runtime.address = settings.public_url or addresses[-1]
     inner = "web" not in runtime.roles
     secret = None if inner else await runtime.access.people.first_admin_link()
-    out.write(f"Cueroom 控台 {__version__}{' ' + '+'.join(sorted(runtime.roles)) if inner else ''}\n")
+    lines = [f"Cueroom 控台 {__version__}{' ' + '+'.join(sorted(runtime.roles)) if inner else ''}"]
     for address in addresses:
         if secret is None:
-            out.write(f"  {address}\n")
+            lines.append(f"  {address}")
         else:
-            out.write(
-                f"  Open once, within 10 minutes, to become the administrator:\n  {address}/first?token={secret}\n"
-            )
-    out.flush()
+            lines += [f"  {word('first_link', language())}", f"  {address}/first?token={secret}"]
+    try:
+        out.writelines(f"{line}\n" for line in lines)
+        out.flush()
+    except OSError as fault:  # whoever started it does not read any more: no reason to end a control room
+        forget(out)
+        log.warning("address_not_told", reason=fault.strerror, port=port)
 
 
 def _lan_address() -> str:

@@ -1,6 +1,8 @@
 """The terminal: which language it speaks, which settings it gives, and how an answer is shown on it."""
 
 import argparse
+import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
@@ -29,6 +31,18 @@ class CannotRead(ControlRoomError):
     """A file named on the command line cannot be read."""
 
     kind, code = "missing", "cannot_read"
+
+    @classmethod
+    def because(cls, fault: OSError, name: str) -> "CannotRead":
+        """Return it with what the system says."""
+        why = fault.strerror or str(fault)
+        return cls(f"{name}: {why}", file=name, why=why)
+
+
+class CannotTell(ControlRoomError):
+    """The answer cannot be written to where it was to go; what was asked for is done."""
+
+    kind, code = "broken", "cannot_tell"
 
 
 def settings_of(args: argparse.Namespace) -> Settings:
@@ -59,9 +73,9 @@ def read_file(name: str) -> bytes:
         with Path(name).open("rb") as file:
             body = file.read(FILE_BYTES + 1)
     except OSError as fault:
-        raise CannotRead(f"{name}: {fault.strerror}") from None
+        raise CannotRead.because(fault, name) from None
     if len(body) > FILE_BYTES:
-        raise CannotRead(f"{name}: larger than {FILE_BYTES} bytes")
+        raise CannotRead.because(OSError(errno.EFBIG, os.strerror(errno.EFBIG)), name)
     return body
 
 
@@ -85,17 +99,33 @@ def show(answer: Answer, out: TextIO, *, as_json: bool = False) -> int:
         complain(answer.refusal, sys.stderr)
     for line in answer.errors:
         sys.stderr.write(f"{line}\n")
-    if as_json:
-        out.write(msgspec.json.format(msgspec.json.encode(answer.data)).decode() + "\n")
-    else:
-        out.writelines(f"{line}\n" for line in answer.lines)
+    try:
+        if as_json:
+            out.write(msgspec.json.format(msgspec.json.encode(answer.data)).decode() + "\n")
+        else:
+            out.writelines(f"{line}\n" for line in answer.lines)
+        out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        forget(out)
+        why = fault.strerror or str(fault)
+        complain(CannotTell(f"it is done, but the answer cannot be written: {why}", why=why), sys.stderr)
+        return 1
     return answer.code
 
 
+def forget(stream: TextIO) -> None:
+    """Lose what a stream could not write, or Python would try it once more on its way out, and say so its own way."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def complain(refusal: Any, err: TextIO) -> None:
-    """Write a refusal (anything with code, detail and context): its code, its sentence, its place."""
-    where = ", ".join(f"{name}={value}" for name, value in refusal.context.items())
-    err.write(f"cueroom: {refusal.code}: {_sentence(refusal)}{f' ({where})' if where else ''}\n")
+    """Write a refusal (anything with code, detail and context): its code, its sentence, and what that does not say."""
+    told = sentence(refusal)
+    where = ", ".join(f"{name}={value}" for name, value in refusal.context.items() if str(value) not in told)
+    err.write(f"cueroom: {refusal.code}: {told}{f' ({where})' if where else ''}\n")
 
 
 def add_json(parser: argparse.ArgumentParser, *, action: bool = False) -> None:
@@ -105,10 +135,15 @@ def add_json(parser: argparse.ArgumentParser, *, action: bool = False) -> None:
         parser.add_argument("--data", metavar="DIR", default=argparse.SUPPRESS, help=DATA_HELP)
 
 
-def _sentence(refusal: Any) -> str:
+def sentence(refusal: Any) -> str:
     """Return the refusal in this terminal's language where it is worded, else its own English."""
     if language() == "en":
         return str(refusal.detail)
+    from app.operations.refusals import worded
+
+    told = worded(language(), refusal.code, str(refusal.detail), refusal.context)
+    if told is not None:
+        return told
     from app.routers.words import error_words  # only here: it brings the templates with it
 
     return error_words(language(), refusal)

@@ -64,8 +64,9 @@ async def _disk(here: Installation) -> dict[str, int]:
 
 def _told_of_disk(disk: Mapping[str, int], language: str) -> Iterator[str]:
     if disk:
-        yield word("disk", language, size=mebibytes(sum(disk.values())))
         large = [(name, mebibytes(size)) for name, size in disk.items() if size >= SHOWN_BYTES]
+        code = "disk_by_table" if large else "disk"
+        yield word(code, language, size=mebibytes(sum(disk.values())))
         yield from (f"  {line}" for line in _table(large)) if large else ()
 
 
@@ -78,7 +79,9 @@ async def examine(here: Installation, wanted: Examine) -> Answer:
     data: dict[str, Any] = {"rooms": [_data(finding, now) for finding in findings]}
     if not wanted.room:
         channels, standings = await here.store.read(_channels)
-        stood = [(each, standing_of(each, standings.get(each.name), here.environ, now)) for each in channels]
+        stood = [
+            (each, standing_of(each, standings.get(each.name), here.environ, now, wanted.language)) for each in channels
+        ]
         lines += _told_of_channels(stood, wanted.language)
         data["channels"] = [{"kind": each.kind} | msgspec.to_builtins(standing) for each, standing in stood]
         data["disk"] = disk = await _disk(here)
@@ -90,11 +93,13 @@ def _channels(conn: Connection) -> tuple[list[Channel], dict[str, Standing]]:
     return all_channels(conn), {name: standing for name, (standing, _) in standings(conn).items()}
 
 
-def standing_of(channel: Channel, stood: Standing | None, environ: Mapping[str, str], now: Instant) -> Standing:
-    """Return how a channel stands: what its variables say, then what the pump wrote down last."""
+def standing_of(
+    channel: Channel, stood: Standing | None, environ: Mapping[str, str], now: Instant, language: str
+) -> Standing:
+    """Return how a channel stands: what its variables say, then what the pump wrote down last, in the group's words."""
     title = in_language(channel.title, channel.language) or channel.name
     if (unready := unready_of(channel, environ)) is not None:
-        return Standing(channel.name, "stopped", title, reason(unready.code, channel.language, name=unready.name))
+        return Standing(channel.name, "stopped", title, reason(unready.code, language, name=unready.name))
     if stood is None or (stood.until_ms and stood.until_ms <= now):
         return Standing(channel.name, "open", title)
     return stood

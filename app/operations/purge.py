@@ -238,8 +238,9 @@ async def purge(here: Installation, wanted: Purge) -> Answer:
     if not wanted.dry_run:
         detail = {"rows": removed, "session": wanted.session, "before": wanted.before, "user": bool(wanted.user)}
         await here.store.write(partial(note, at=here.clock.now(), by=SYSTEM, action="purge", detail=detail))
-    head = word("would_remove" if wanted.dry_run else "removed", wanted.language)
-    lines = [head, *(f"  {name}  {times}" for name, times in sorted(removed.items()))]
+    lines = [f"  {name}  {times}" for name, times in sorted(removed.items()) if times or wanted.dry_run]
+    head = "nothing_removed" if not lines else "would_remove" if wanted.dry_run else "removed"
+    lines.insert(0, word(head, wanted.language))
     lines += [word("still_runs", wanted.language, session=each) for each in running]
     return Answer(tuple(lines), data={"rows": removed, "dry_run": wanted.dry_run, "running": running})
 

@@ -6,6 +6,7 @@ Little is imported for the asking, so that a command is answered at once while t
 import asyncio
 import contextlib
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from app.errors import ControlRoomError
@@ -23,6 +24,12 @@ class BadFolder(ControlRoomError):
 
     kind, code = "broken", "bad_data_folder"
 
+    @classmethod
+    def because(cls, fault: OSError, folder: Path) -> "BadFolder":
+        """Return it with what the system says."""
+        why = fault.strerror or str(fault)
+        return cls(f"the data folder {folder} cannot be used: {why}", folder=str(folder), why=why)
+
 
 def perform(settings: Settings, name: str, args: dict[str, Any], *, creates: bool = False) -> Answer:
     """Have an operation done. `creates`: also where nothing is yet."""
@@ -31,7 +38,7 @@ def perform(settings: Settings, name: str, args: dict[str, Any], *, creates: boo
     except ControlRoomError as refusal:
         return refused(refusal)
     except OSError as fault:
-        return refused(BadFolder(f"the data folder cannot be used: {fault.strerror}", folder=str(settings.data)))
+        return refused(BadFolder.because(fault, settings.data))
 
 
 def _perform(settings: Settings, name: str, args: dict[str, Any], creates: bool) -> Answer:

@@ -2,16 +2,22 @@
 
 import shlex
 from functools import partial
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
+from app.access.people import BadName
 from app.domain.people import SYSTEM
+from app.domain.words import is_seen
 from app.operations.answer import Answer
 from app.operations.installation import Installation
 from app.operations.words import word
 from app.store.tokens import Scope
 from app.store.workspace import room
+
+NAME_CHARS: Final = 64
+"""As many as by HTTP."""
 
 
 class CreateToken(Struct, frozen=True):
@@ -24,10 +30,13 @@ class CreateToken(Struct, frozen=True):
 
 
 async def create_token(here: Installation, wanted: CreateToken) -> Answer:
-    """Make the token. Raises NotFound for a room that is not there, and NeedsRooms."""
+    """Make the token. Raises BadName, NotFound for a room that is not there, and NeedsRooms."""
+    name = wanted.name.strip()
+    if not 1 <= len(name) <= NAME_CHARS or not is_seen(name):
+        raise BadName(f"a name has 1 to {NAME_CHARS} characters that can be seen", most=NAME_CHARS)
     for each in wanted.rooms:
         await here.store.read(partial(room, room_id=each))
-    view, secret = await here.access.tokens.create(wanted.name, wanted.scope, wanted.rooms, SYSTEM)
+    view, secret = await here.access.tokens.create(name, wanted.scope, wanted.rooms, SYSTEM)
     trial = _trial(here, wanted, secret)
     hint = "token_try_ingest" if wanted.scope == "ingest" else "token_try"
     lines = (word("token_once", wanted.language), f"  {secret}", word(hint, wanted.language), f"  {trial}")

@@ -64,6 +64,11 @@ _TEXTS: Final[Sentences] = {
         "{name} 用此連結設定密碼（一次有效，3 天內）：",
         "{name} chooses a password by this link (valid once, for 3 days):",
     ),
+    "first_link": (
+        "十分钟内打开一次，成为管理员：",
+        "十分鐘內打開一次，成為管理員：",
+        "Open once, within 10 minutes, to become the administrator:",
+    ),
     "person_added": ("已添加 {name}（{role}）", "已新增 {name}（{role}）", "added {name} ({role})"),
     "password_set": ("已设置 {name} 的密码", "已設定 {name} 的密碼", "the password of {name} is set"),
     "upgraded": (
@@ -90,7 +95,8 @@ _TEXTS: Final[Sentences] = {
     "head_taken": ("收下", "收下", "taken"),
     "head_duplicates": ("重复", "重複", "duplicates"),
     "head_conflicts": ("冲突", "衝突", "conflicts"),
-    "disk": ("数据库占用 {size}：", "資料庫佔用 {size}：", "the database takes {size}:"),
+    "disk": ("数据库占用 {size}", "資料庫佔用 {size}", "the database takes {size}"),
+    "disk_by_table": ("数据库占用 {size}：", "資料庫佔用 {size}：", "the database takes {size}:"),
     "backed_up": (
         "已备份到 {file}（{size}），已检查：",
         "已備份到 {file}（{size}），已檢查：",
@@ -110,6 +116,11 @@ _TEXTS: Final[Sentences] = {
         "running sessions rebuilt: {sessions}",
     ),
     "removed": ("已清理（按表计行数）：", "已清理（按表計行數）：", "removed, in rows by table:"),
+    "nothing_removed": (
+        "没有可清理的：都还要保留，或那天以前没有结束的场次",
+        "沒有可清理的：都還要保留，或那天以前沒有結束的場次",
+        "nothing to remove: all of it is still to be kept, or no session ended before that day",
+    ),
     "would_remove": (
         "将会清理（按表计行数，未清理）：",
         "將會清理（按表計行數，未清理）：",

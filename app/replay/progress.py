@@ -62,6 +62,12 @@ class Notes:
         except (OSError, msgspec.DecodeError):
             return None
 
+    @property
+    def session(self) -> str | None:
+        """The session that was left open; None when there is none."""
+        left = self.read()
+        return left.session or None if left is not None else None
+
     def write(self, progress: Progress) -> None:
         """Note it, whole or not at all. Raises CannotNote."""
         new = self.path.with_suffix(".new")

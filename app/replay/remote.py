@@ -94,6 +94,12 @@ class HttpRemote:
     def __init__(self, client: httpx2.AsyncClient, sleep: Sleep = asyncio.sleep) -> None:
         self._client, self._sleep = client, sleep
 
+    async def reach(self) -> None:
+        """Ask once whether a control room is there at all. Raises RemoteRefused."""
+        response, why = await self._once("GET", "/healthz", {})
+        if response is None:
+            raise RemoteRefused(f"nothing answers at {self._client.base_url}: {why}", code="unreachable")
+
     async def open(self, room: str, key: str) -> str:
         """Open a session of kind replay in a room and return its id."""
         body = {"room": room, "kind": "replay"}
@@ -175,7 +181,7 @@ class HttpRemote:
     async def _once(self, method: str, path: str, parts: Mapping[str, Any]) -> tuple[httpx2.Response | None, str]:
         try:
             response = await self._client.request(method, path, **parts)
-        except httpx2.TransportError as fault:
+        except (httpx2.TransportError, httpx2.InvalidURL) as fault:
             return None, str(fault) or type(fault).__name__
         return response, f"status {response.status_code}"
 

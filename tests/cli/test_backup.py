@@ -51,7 +51,7 @@ def test_a_disk_that_is_full_in_the_middle_leaves_no_half_file(tmp_path_factory:
 
 def test_what_is_old_is_counted_before_it_is_removed(alone: Place) -> None:
     assert alone.done("purge", "--dry-run").splitlines()[0].startswith("this would be removed")
-    assert alone.done("purge").splitlines()[0] == "removed, in rows by table:"
+    assert alone.done("purge").startswith("nothing to remove: ")
     ran = alone.run("purge", "--before", "yesterday")
     assert (ran.returncode, ran.stderr.split(": ")[1]) == (1, "bad_day")
     ran = alone.run("purge", "--session", "nope")
