@@ -13,6 +13,8 @@ from app.domain.words import Words
 from app.engine.notify import Told
 
 EVIDENCE_KEPT: Final = 12
+SAID_BEFORE: Final = EVIDENCE_KEPT // 2 - 1
+"""Segments of the transcript before a hit: with the hit itself they are the half that stays."""
 KEPT: Final = 2_000
 
 

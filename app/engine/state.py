@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from app.domain.alerts import Evidence
 from app.domain.commands import Outcome
 from app.domain.effects import SessionState
 from app.domain.plan import SessionPlan
@@ -24,7 +25,7 @@ from app.engine.seen import SeenKeys, SeenSlices
 from app.engine.sources import Source
 from app.rules.machine import Memory
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 """Of a checkpoint; one of another format is thrown away. Grows with every change of a struct in here."""
 
 
@@ -83,6 +84,8 @@ class State(Struct):
     deadlines: Deadlines = field(default_factory=Deadlines)
     dirty: set[str] = field(default_factory=set)
     """Groups of inputs that changed since the rules were last looked at."""
+    transcript: list[Evidence] = field(default_factory=list)
+    """The newest segments that were judged, oldest first: what was said before the next hit."""
     machines: dict[str, Memory] = field(default_factory=dict)
     """Filled when a checkpoint is made; in between the machines are the record."""
 

@@ -1,13 +1,13 @@
 """The rules of one session: which is looked at when, and who is handed what changed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from app.domain.alerts import RuleView
+from app.domain.alerts import Evidence, RuleView
 from app.domain.board import LimitRow
 from app.domain.people import Clearance, may_see
-from app.engine.alerts import Report
+from app.engine.alerts import SAID_BEFORE, Report
 from app.engine.announcer import SESSION_END, Announcer
 from app.engine.changes import Changes
 from app.engine.inputs import Inputs
@@ -97,17 +97,21 @@ class Watch:
     def speech(self, spoken: Spoken, at: int) -> None:
         """Judge one segment of the transcript by every rule that judges speech."""
         own = {f"e.{name}": Fact(value) for name, value in spoken.values("zh-CN").items()}
+        transcript = self._state.transcript
         self._inputs.forget()
         for watched in self._watched.values():
             if watched.rule.event != "speech":
                 continue
+            earlier = _within(watched.rule, transcript, spoken) if watched.key not in self._state.alerts.open else ()
             steps = watched.machine.hit(Instant(at), {**watched.facts(at), **own})
-            report = partial(watched.report_of, spoken, at, zone_offset_ms(self._zone, spoken.at_ms))
+            report = partial(watched.report_of, spoken, at, zone_offset_ms(self._zone, spoken.at_ms), earlier)
             for step in steps:
                 self._announcer.take(watched.subject, step, report)
             if not steps:
                 self._witness(watched, spoken, at)
             self._schedule(watched, at)
+        transcript.append(spoken.evidence())
+        del transcript[:-SAID_BEFORE]
 
     def gap(self, start: int, end: int) -> None:
         """Nobody took events from `start` to `end`: the machines stand still in it."""
@@ -213,6 +217,14 @@ class Watch:
         span = watched.rule.transcript
         if alert is not None and span is not None and at - alert.changed_ms <= span.after_ms:
             self._changes.alert(self._state.alerts.witness(alert, spoken.evidence()))
+
+
+def _within(rule: Rule, transcript: Sequence[Evidence], spoken: Spoken) -> tuple[Evidence, ...]:
+    """Return what was said before this as long as the rule wants to know."""
+    if rule.transcript is None:
+        return ()
+    start = spoken.at_ms - rule.transcript.before_ms
+    return tuple(said for said in transcript if start <= said.at_ms <= spoken.at_ms)
 
 
 def _nothing() -> Report:

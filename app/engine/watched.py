@@ -85,8 +85,11 @@ class Watched:
         )
         return Report(rendered.title, rendered.host, rendered.action, evidence)
 
-    def report_of(self, spoken: Spoken, at: int, zone_ms: int) -> Report:
-        """Return the texts about something that was said: each language with its own correction line."""
+    def report_of(self, spoken: Spoken, at: int, zone_ms: int, earlier: tuple[Evidence, ...] = ()) -> Report:
+        """Return the texts about something that was said: each language with its own correction line.
+
+        `earlier`: what was said before it.
+        """
         shown = {path: getter(at).value for path, getter in self.shown.items()}
         title: Words = {}
         host: Words = {}
@@ -97,4 +100,4 @@ class Watched:
             for words, texts in ((title, rendered.title), (host, rendered.host), (action, rendered.action)):
                 if texts.get(language):
                     words[language] = texts[language]
-        return Report(title, host, action, (spoken.evidence(),))
+        return Report(title, host, action, (*earlier, spoken.evidence()))

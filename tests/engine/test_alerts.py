@@ -64,6 +64,23 @@ def test_later_hits_count_on_it_while_it_fires_and_clean_speech_after_it_is_kept
     assert [condition for _, _, condition in script.alerts()] == ["ended", "firing"]
 
 
+def test_what_was_said_in_the_seconds_before_a_hit_is_kept_with_it() -> None:
+    script = Script()
+    for second in (2, 9, 10, 12, 14, 16, 18, 20):
+        script.say(second, f"第 {second} 秒")
+    script.say(24, BANNED)
+    script.say(26, "暖身")  # the open alert has what came before it already
+    said = [piece.text for piece in script.alert("banned-phrase").evidence]
+    assert said == ["第 12 秒", "第 14 秒", "第 16 秒", "第 18 秒", "第 20 秒", BANNED, "暖身"]
+    script.wait(60)
+    script.say(61, "好")
+    script.say(76, BANNED)  # fifteen seconds later: still before it
+    script.wait(100)
+    script.say(200, BANNED)
+    texts = [[piece.text for piece in alert.evidence] for alert in script.topic("alerts").values()]
+    assert texts[1:] == [["好", BANNED], [BANNED]]
+
+
 @pytest.mark.parametrize(
     "fields", [{"final": False}, {"speaker": "guest"}, {"text": "酒不能御寒，请理性饮酒"}, {"text": "最后一分钟上车"}]
 )

@@ -61,7 +61,7 @@ def test_the_interaction_rate_is_above_the_floor_except_where_the_alert_says_so(
 
 def test_one_sentence_is_one_alert_with_both_words_marked_and_the_law_cited() -> None:
     alert = played(1).first["banned-phrase", "P1"]
-    (spoken,) = alert.evidence
+    *_, spoken = alert.evidence  # after what was said before it
     assert spoken.text == "天冷喝一杯，暖身御寒"
     assert [(mark.phrase, mark.exempt) for mark in spoken.marks] == [("暖身", ""), ("御寒", "")]
     assert all("食品安全法第七十三条" in mark.citation for mark in spoken.marks)
