@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import msgspec
 import pytest
 from starlette.types import Message, Receive
 
-from app.domain.people import SYSTEM
+from app.domain.people import SYSTEM, Role
 from app.errors import Unavailable
 from app.routers.ingest import Ingest
+from app.store.tokens import revoke_token
 from tests.routers.web import Web
 
 JSON = {"Content-Type": "application/json"}
@@ -59,8 +61,6 @@ async def test_who_has_no_ingest_token_is_told_so(web: Web) -> None:
 
 
 async def test_a_sign_in_is_no_ingest_token(web: Web) -> None:
-    from app.domain.people import Role
-
     person = await web.person(Role.ADMIN)
     assert (await person.post("/api/ingest", json=web.house.record())).status_code == 401
 
@@ -70,6 +70,15 @@ async def test_a_revoked_token_is_refused_at_once(web: Web) -> None:
     assert (await machine.post("/api/ingest", json=[])).status_code == 202
     (token,) = await web.house.access.tokens.all()
     await web.house.access.tokens.revoke(token.id, SYSTEM)
+    assert (await machine.post("/api/ingest", json=[])).status_code == 401
+
+
+async def test_a_token_that_another_process_revoked_is_refused_two_seconds_later(web: Web) -> None:
+    machine = await web.machine("ingest", "wine-dy")
+    assert (await machine.post("/api/ingest", json=[])).status_code == 202
+    (token,) = await web.house.access.tokens.all()
+    await web.house.store.write(partial(revoke_token, token_id=token.id, at=web.house.clock.now()))
+    web.house.clock.advance(2_000)
     assert (await machine.post("/api/ingest", json=[])).status_code == 401
 
 

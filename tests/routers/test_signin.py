@@ -141,6 +141,15 @@ async def test_all_addresses_of_one_house_are_one_for_who_counts_failures(web: W
         await people.sign_in("周敏", "wrong", address="2001:db8:0:1::1")
 
 
+async def test_one_name_from_many_addresses_waits_as_well(web: Web) -> None:
+    people = web.house.access.people
+    for n in range(20):
+        with pytest.raises(BadCredentials):
+            await people.sign_in("周敏", "wrong", address=f"10.0.{n}.1")
+    with pytest.raises(LockedOut):
+        await people.sign_in("周敏", "wrong", address="10.0.99.1")
+
+
 async def test_a_name_that_does_not_exist_is_locked_out_alike(web: Web) -> None:
     statuses = [(await sign_in(web, "没有这个人")).status_code for _ in range(6)]
     assert statuses == [401] * 5 + [429]
