@@ -22,6 +22,8 @@ FOR_GOOD: Final = Instant(253_402_300_799_000)
 """Until a person says otherwise: the end of the year 9999."""
 
 NEVER: Final = Instant(0)
+LANES: Final = 4
+"""Messages of one channel that may be on their way at once: a platform that hangs holds up its own groups only."""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,12 @@ class Meter:
         """Count a message that is about to be sent."""
         self.sent.append(now)
         self.probe_out = self.probing
+
+    def left(self, taken: Instant, now: Instant) -> None:
+        """A message that was counted at `taken` leaves only now, and the platform counts it from now on."""
+        if taken in self.sent:
+            self.sent.remove(taken)
+            self.sent.append(now)
 
     def give_back(self, taken: Instant) -> None:
         """A message that was counted at `taken` stayed here after all."""

@@ -222,8 +222,10 @@ class Dispatch:
         found = await self._fates.wanted(one.rows, newest=not one.sender.by_id)
         if not all(found.get(row.id) == "wanted" for row in one.rows):
             raise _Kept
-        if self._interrupted or not self.may_leave() or self._clock.now() + ANSWER_MS > one.until:
+        now = self._clock.now()
+        if self._interrupted or not self.may_leave() or now + ANSWER_MS > one.until:
             raise _Kept
+        one.meter.left(one.began, now)
         one.left = True
 
 

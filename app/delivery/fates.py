@@ -112,7 +112,13 @@ def joined(words: str, rows: Sequence[Delivery]) -> str:
 
 
 def sent(tried: Sequence[Attempt]) -> list[Instant]:
-    """Return the instants of the messages by which rows were tried: those that went together are one message."""
-    digests = {(row.at_ms, row.claimed_by) for row in tried if _JOINED in row.answer}
-    alone = [row.at_ms for row in tried if _JOINED not in row.answer]
-    return [Instant(at) for at in (*alone, *(at for at, _ in digests))]
+    """Return when the messages by which rows were tried had left at the latest: those that went together are one."""
+    digests: dict[tuple[int, str], int] = {}
+    alone: list[int] = []
+    for row in tried:
+        settled = row.at_ms + row.took_ms
+        if _JOINED in row.answer:
+            digests[row.at_ms, row.claimed_by] = settled
+        else:
+            alone.append(settled)
+    return [Instant(at) for at in (*alone, *digests.values())]

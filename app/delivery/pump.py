@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import Connection
 
 from app.clock import Clock
+from app.delivery.budget import LANES
 from app.delivery.courier import READ_S, Resolve, resolved
 from app.delivery.dispatch import Dispatch
 from app.delivery.reach import Reach
@@ -29,8 +30,6 @@ from app.store.database import Store
 log = structlog.get_logger()
 
 AT_ONCE: Final = 32
-LANES: Final = 4
-"""Messages of one channel that may be on their way at once: a platform that hangs holds up its own groups only."""
 HOLD_MS: Final = 45 * SECOND
 """Longer than any try can take, so that a row whose claim has ended has no sender any more."""
 DIGEST_MOST: Final = 20

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from app.clock import Clock
-from app.delivery.budget import Budgets, Meter
+from app.delivery.budget import LANES, Budgets, Meter
 from app.delivery.channels import receivers
 from app.delivery.fates import patiently, sent
 from app.delivery.robots import Robot, Unready
@@ -50,10 +50,14 @@ class Standings:
     async def begin(self) -> None:
         """Enter into the budgets what an earlier process sent in the last minute, and how it left the channels."""
         self.forget()
-        since = later(self._clock.now(), -MINUTE)
-        for name, tried in (await self._store.read(partial(deliveries.tried_since, since=since))).items():
+        now = self._clock.now()
+        for name, tried in (await self._store.read(partial(deliveries.tried_since, since=later(now, -MINUTE)))).items():
             if robots := self.robots(self._channel(name)):
                 self.budgets.recall(robots, sent(tried))
+        on_their_way = await self._store.read(deliveries.on_their_way)  # a pump that died may have sent them
+        for name, rows in on_their_way.items():
+            if robots := self.robots(self._channel(name)):
+                self.budgets.recall(robots, [now] * min(rows, LANES))
         for name, (standing, robots_hash) in (await self._store.read(deliveries.standings)).items():
             self._stood[name] = standing
             channel = self._channel(name)

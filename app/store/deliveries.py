@@ -267,14 +267,21 @@ def standings(conn: Connection, channel: str | None = None) -> dict[str, tuple[S
 
 
 def tried_since(conn: Connection, since: Instant) -> dict[str, list[Attempt]]:
-    """Return what was tried since an instant, by channel: what a new pump must know of its budgets."""
+    """Return the tries that were over after an instant, by channel: what a new pump must know of its budgets."""
     tried, table = tables.delivery_attempts, tables.deliveries
     joined = tried.join(table, table.c.id == tried.c.delivery)
-    query = select(table.c.channel, tried).select_from(joined).where(tried.c.at_ms > since)
+    query = select(table.c.channel, tried).select_from(joined).where(tried.c.at_ms + tried.c.took_ms > since)
     found: dict[str, list[Attempt]] = {}
     for row in conn.execute(query):
         found.setdefault(row.channel, []).append(_attempt(row))
     return found
+
+
+def on_their_way(conn: Connection) -> dict[str, int]:
+    """Return how many rows of each channel somebody has claimed and said nothing of yet."""
+    table = tables.deliveries
+    query = select(table.c.channel, func.count().label("rows")).where(text(OPEN_DELIVERY), table.c.state == "sending")
+    return {row.channel: row.rows for row in conn.execute(query.group_by(table.c.channel))}
 
 
 def hasten(conn: Connection, channel: str, now: Instant) -> None:

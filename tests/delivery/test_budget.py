@@ -105,6 +105,15 @@ def test_a_channel_is_stopped_when_all_its_robots_are() -> None:
     assert budgets.choose([ONE, TWO], GROUP, critical=True, now=NOW) == Stopped("300005 token is not exist")
 
 
+def test_a_message_counts_from_when_it_left_and_not_from_when_it_was_chosen() -> None:
+    budgets = Budgets()
+    assert sent_at_once(budgets, [ONE], NOW, critical=True) == 18
+    for n in range(18):
+        budgets.meter(ONE).left(NOW, later(NOW, 10_000 + n))
+    assert sent_at_once(budgets, [ONE], later(NOW, MINUTE + 9_999), critical=True) == 0
+    assert sent_at_once(budgets, [ONE], later(NOW, MINUTE + 10_000), critical=True) == 1
+
+
 def test_a_clock_set_back_does_not_close_a_robot() -> None:
     budgets = Budgets()
     sent_at_once(budgets, [ONE], NOW, critical=True)

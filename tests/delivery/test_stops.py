@@ -6,15 +6,20 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
 
+from app.delivery.fates import sent
 from app.delivery.pump import HOLD_MS
 from app.domain.workspace import Channel
 from app.errors import Unavailable
+from app.instants import later
+from app.store import deliveries
+from app.store.deliveries import Attempt
 from tests.delivery.chat import HANG, RESET, SECRET, Answer, Chat
-from tests.delivery.outbox import Outbox, pump_out
+from tests.delivery.outbox import NOW, Outbox, pump_out
 from tests.store.away import Away
 
 PUMP = """
@@ -148,6 +153,34 @@ async def test_a_budget_outlives_its_pump(outbox: Outbox, chat: Chat) -> None:
     outbox.clock.advance(60_000)
     await pump_out(after)
     assert (await outbox.row(row)).state == "accepted"
+
+
+async def test_what_a_killed_pump_may_have_sent_counts_against_the_next_ones_minute(
+    outbox: Outbox, chat: Chat
+) -> None:
+    await outbox.plan(16, severity="P1")
+    await pump_out(outbox.pump())
+    await outbox.plan(4, severity="P1", text="在路上")
+    assert len(await outbox.claim("killed")) == 4
+    rows = await outbox.plan(2, severity="P1", text="之后")
+    await pump_out(outbox.pump(alone=True))
+    assert len(chat.received) == 16
+    assert {(await outbox.row(row)).state for row in rows} == {"waiting"}
+    outbox.clock.advance(60_000)
+    await pump_out(outbox.pumps[-1])
+    assert {(await outbox.row(row)).state for row in rows} == {"accepted"}
+
+
+async def test_a_slow_answer_counts_from_when_it_came_for_the_next_pump(outbox: Outbox, chat: Chat) -> None:
+    await outbox.plan(severity="P1")
+    (claimed,) = await outbox.claim("slow")
+    attempt = Attempt(0, NOW, "slow", "retry", "x", 12_000)
+    await outbox.store.write(
+        partial(deliveries.put_back, claimed=claimed, claimer="slow", attempt=attempt, next_ms=later(NOW, 65_000))
+    )
+    since = later(NOW, 5_000)
+    ((_, tried),) = (await outbox.store.read(partial(deliveries.tried_since, since=since))).items()
+    assert sent(tried) == [later(NOW, 12_000)]
 
 
 async def test_a_digest_is_one_message_to_the_next_pump_too(outbox: Outbox, chat: Chat) -> None:
