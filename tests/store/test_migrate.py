@@ -32,6 +32,17 @@ def test_up_and_down_and_up_again_leaves_what_the_program_needs(empty_url: str) 
     assert migrate.check(empty_url) == []
 
 
+def test_a_database_of_a_newer_release_is_left_as_it_is_and_said_to_be_one(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    migrate.upgrade(url)
+    with sqlite3.connect(tmp_path / "new.db") as newer:
+        newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    newer.close()
+    for touch in (migrate.upgrade, migrate.current, migrate.check, lambda url: migrate.downgrade(url, "base")):
+        with pytest.raises(migrate.NewerRelease, match="a newer release"):
+            touch(url)
+
+
 UPGRADE = "import sys; from app.store import migrate; migrate.upgrade(sys.argv[1])"
 
 
