@@ -37,6 +37,7 @@ class Distinct(Struct):
         """
         if second <= self.floor:
             return
+        self.roll(second)
         if self.depth:
             rest = (1 << self.depth) - 1
             users = [user for user in users if not user & rest]
@@ -58,25 +59,31 @@ class Distinct(Struct):
             self._thin()
 
     def at(self, second: int) -> int:
-        """Return the number of users active in the `length` seconds up to and with `second`, the newest there is."""
-        floor = second - self.length
-        if floor > self.floor:
-            self._roll(floor)
-        return self.count << self.depth
+        """Return the number of users active in the `length` seconds up to and with `second`, the newest there is.
 
-    def _roll(self, floor: int) -> None:
-        leaving = self.leaving
-        if floor - self.floor > len(leaving):
-            gone = [at for at in leaving if at <= floor]
-        else:
-            gone = [at for at in range(self.floor + 1, floor + 1) if at in leaving]
-        for at in gone:
-            self.count -= leaving.pop(at)
+        Changes nothing: when somebody looks must not decide who is counted.
+        """
+        return (self.count - sum(map(self.leaving.__getitem__, self._left(second - self.length)))) << self.depth
+
+    def roll(self, second: int) -> None:
+        """Forget whom the window up to and with `second` has left behind; to be called as seconds end."""
+        floor = second - self.length
+        if floor <= self.floor:
+            return
+        for at in self._left(floor):
+            self.count -= self.leaving.pop(at)
         self.floor = floor
         if len(self.last) > 2 * self.count + 1_000:
             self.last = {user: at for user, at in self.last.items() if at > floor}
         if not self.count:
             self.depth = 0
+
+    def _left(self, floor: int) -> list[int]:
+        """Return the seconds up to `floor` that somebody was last active in."""
+        leaving = self.leaving
+        if floor - self.floor > len(leaving):
+            return [at for at in leaving if at <= floor]
+        return [at for at in range(self.floor + 1, floor + 1) if at in leaving]
 
     def _thin(self) -> None:
         """Keep half of the users, by their hash."""

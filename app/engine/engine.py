@@ -245,6 +245,7 @@ class Engine:
         """A second has ended: it is charted, and what slides with time is judged."""
         state = self._state
         state.shown_ms = at
+        state.roll(self._seconds.of(at))
         rows = self._charts.sample(at)
         if rows:
             self._changes.effects.readings.extend(rows)

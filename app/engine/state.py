@@ -99,6 +99,13 @@ class State(Struct):
         live = [room for room in self.rooms.values() if room.live]
         return live or [room for room in self.rooms.values() if room.state != "waiting"]
 
+    def roll(self, second: int) -> None:
+        """A second has ended: users who were active too long ago are forgotten."""
+        self.active.roll(second)
+        for room in self.rooms.values():
+            room.active.roll(second)
+            room.entered.roll(second)
+
     def family_seen(self, room: RoomCounts, family: str) -> int | None:
         """Return when a source of this family was last heard in a room; None: never."""
         sources = room.sources.get(family)

@@ -67,7 +67,23 @@ def test_beyond_fifty_thousand_users_the_number_is_an_estimate_and_says_so() -> 
     assert distinct.estimated
     assert abs(distinct.at(1_170) - 120_000) < 0.03 * 120_000
     assert len(distinct.last) <= 50_001
-    assert (distinct.at(2_000), distinct.estimated) == (0, False)
+    assert distinct.at(2_000) == 0
+    distinct.roll(2_000)
+    assert not distinct.estimated
+
+
+def test_whether_users_are_counted_or_estimated_depends_on_the_window_and_not_on_who_looks_when() -> None:
+    def burst(first: int) -> list[int]:
+        return [quick_hash(b"%d" % who) for who in range(first, first + 30_000)]
+
+    watched, alone = Distinct(300), Distinct(300)
+    for distinct in (watched, alone):
+        distinct.add(1_001, burst(0))
+    assert (watched.at(1_300), watched.at(1_301)) == (30_000, 0)
+    for distinct in (watched, alone):
+        distinct.add(1_301, burst(30_000))  # the first burst has left the window
+        assert (distinct.at(1_301), distinct.estimated) == (30_000, False)
+    assert watched == alone
 
 
 @given(
