@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import errno
 import os
+import struct
 import sys
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -18,6 +19,8 @@ from app.operations.answer import Answer
 from app.operations.reach import perform
 from app.settings import Settings
 
+_LAID_OUT: Final = frozenset("\n\t\u200d\u3000")
+"""Lines and columns of our own; what joins parts of an emoji, and the wide space."""
 FILE_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -98,12 +101,12 @@ def show(answer: Answer, out: TextIO, *, as_json: bool = False) -> int:
     if answer.refusal is not None:
         complain(answer.refusal, sys.stderr)
     for line in answer.errors:
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{harmless(line)}\n")
     try:
         if as_json:
-            out.write(msgspec.json.format(msgspec.json.encode(answer.data)).decode() + "\n")
+            out.write(harmless(msgspec.json.format(msgspec.json.encode(answer.data)).decode()) + "\n")
         else:
-            out.writelines(f"{line}\n" for line in answer.lines)
+            out.writelines(f"{harmless(line)}\n" for line in answer.lines)
         out.flush()
     except BrokenPipeError:
         raise
@@ -113,6 +116,18 @@ def show(answer: Answer, out: TextIO, *, as_json: bool = False) -> int:
         complain(CannotTell(f"it is done, but the answer cannot be written: {why}", why=why), sys.stderr)
         return 1
     return answer.code
+
+
+def harmless(text: str) -> str:
+    """Return the text with what a terminal obeys, or cannot show, written out as \\uXXXX, which is JSON's way too: names
+    of fields, sources and machines far away are not ours, and must not move the cursor or hide a line."""
+    if text.isprintable():
+        return text
+    return "".join(each if each in _LAID_OUT or each.isprintable() else _spelled(each) for each in text)
+
+
+def _spelled(char: str) -> str:
+    return "".join(f"\\u{unit:04x}" for (unit,) in struct.iter_unpack(">H", char.encode("utf-16-be", "surrogatepass")))
 
 
 def forget(stream: TextIO) -> None:
@@ -125,7 +140,7 @@ def complain(refusal: Any, err: TextIO) -> None:
     """Write a refusal (anything with code, detail and context): its code, its sentence, and what that does not say."""
     told = sentence(refusal)
     where = ", ".join(f"{name}={value}" for name, value in refusal.context.items() if str(value) not in told)
-    err.write(f"cueroom: {refusal.code}: {told}{f' ({where})' if where else ''}\n")
+    err.write(harmless(f"cueroom: {refusal.code}: {told}{f' ({where})' if where else ''}") + "\n")
 
 
 def add_json(parser: argparse.ArgumentParser, *, action: bool = False) -> None:

@@ -2,6 +2,7 @@
 reader's language, and what to do; no command ever shows a traceback."""
 
 import importlib
+import json
 import os
 import pkgutil
 import sys
@@ -14,8 +15,10 @@ import structlog
 
 import app
 from app.cli import main
+from app.cli.terminal import complain, show
 from app.errors import ControlRoomError
 from app.operations import refusals
+from app.operations.answer import Answer
 from tests.cli.place import ROOT, WINERY, Place
 
 CHINESE = {"CUEROOM_LANG": "zh-CN"}
@@ -34,6 +37,18 @@ def test_a_server_that_cannot_have_its_folder_or_port_says_so_in_a_line(empty: P
         assert (ran.returncode, "a port is a number from 0 to 65535" in ran.stderr) == (2, True)
     ran = empty.run("serve", "--role", "web", **CHINESE)
     assert ran.stderr.startswith("cueroom: 缺少要连的服务器：")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_name_from_elsewhere_commands_the_terminal(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    evil = "\x1b[2J\x1b]0;pwned\x07\x9b31m\u202e\r\u2028\U000e0041"
+    answer = Answer(lines=(f"未知字段 {evil} ×1\t好　👩‍🔧",), errors=(evil,), data={"未知": evil})
+    show(answer, sys.stdout, as_json=as_json)
+    complain(ControlRoomError(f"no {evil}", name=evil), sys.stderr)
+    told = capsys.readouterr()
+    assert all(char in "\n\t\u200d　" or char.isprintable() for char in told.out + told.err)
+    assert "\\u001b[2J\\u001b]0;pwned\\u0007\\u009b31m\\u202e" in told.err
+    assert json.loads(told.out)["未知"] == evil if as_json else "×1\t好　👩‍🔧" in told.out
 
 
 def test_a_replay_that_cannot_begin_says_why_at_once(empty: Place) -> None:
