@@ -119,8 +119,8 @@ def show(answer: Answer, out: TextIO, *, as_json: bool = False) -> int:
 
 
 def harmless(text: str) -> str:
-    """Return the text with what a terminal obeys, or cannot show, written out as \\uXXXX, which is JSON's way too: names
-    of fields, sources and machines far away are not ours, and must not move the cursor or hide a line."""
+    """Return the text with what a terminal obeys, or cannot show, written out as \\uXXXX, which is JSON's way too: the
+    names of fields, sources and machines far away are not ours, and must not move the cursor or hide a line."""
     if text.isprintable():
         return text
     return "".join(each if each in _LAID_OUT or each.isprintable() else _spelled(each) for each in text)
