@@ -62,7 +62,7 @@ class Guard:
     def _own(self, headers: Headers) -> bool:
         origin = headers.get("origin")
         if origin is not None:
-            netloc = urlsplit(origin).netloc
+            netloc = _netloc(origin)
             return bool(netloc) and (netloc == headers.get("host") or netloc in self._trusted)
         return headers.get("sec-fetch-site", "none") in ("same-origin", "none")
 
@@ -109,6 +109,14 @@ class Guard:
             await send(message)
 
         return sending
+
+
+def _netloc(origin: str) -> str:
+    """Return host and port of an origin; nothing where it is none, as `null` is."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 def _declared(headers: Headers) -> int:

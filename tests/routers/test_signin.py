@@ -323,6 +323,7 @@ async def test_an_invited_person_chooses_a_password_once(web: Web) -> None:
         ({"Origin": "https://wall.example.com"}, 204),
         ({}, 204),
         ({"Origin": "http://evil.test"}, 403),
+        ({"Origin": "http://[::1"}, 403),
         ({"Origin": "null"}, 403),
         ({"Origin": "http://control.test.evil.test"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
