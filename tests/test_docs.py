@@ -94,8 +94,9 @@ def test_blocks_are_of_kinds_that_are_tried() -> None:
     }
     for name, kinds in known.items():
         assert {block.kind for block in blocks(name)} == kinds, name
-    # These are tried beside what they are about: tests/workspace/test_docs.py, tests/images/test_deploying.py.
-    elsewhere = {"workspace", "deploy"}
+    # These are tried beside what they are about: tests/workspace/test_docs.py, tests/images/test_deploying.py,
+    # tests/operations/test_sources_page.py.
+    elsewhere = {"workspace", "deploy", "sources"}
     assert {file.stem for file in DOCS.glob("*.md") if blocks(file.stem)} == known.keys() | elsewhere
 
 

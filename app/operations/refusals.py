@@ -20,6 +20,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "数据库已由更新的版本升级过，用那个版本来运行",
         "資料庫已由更新的版本升級過，用那個版本來執行",
     ),
+    "store_broken": ("数据库不能用：{detail}", "資料庫不能用：{detail}"),
     "unavailable": ("数据库现在用不了：{detail}", "資料庫現在用不了：{detail}"),
     "not_answering": (
         "正在运行的服务器没有回答，不知道做了没有；看它的日志，再运行一次",
