@@ -515,9 +515,14 @@ def test_every_cueroom_command_in_the_pages_is_one() -> None:
             assert words in COMMANDS, f"{file.name}: cueroom {words}"
 
 
-def test_the_rooms_of_the_pages_are_made_by_the_example_file() -> None:
-    made = set(re.findall(r"^  - id: (\S+)$", next(each.text for each in blocks("workspace")), re.MULTILINE))
+def rooms_of(files: list[Block]) -> set[str]:
+    return {room for each in files if each.kind == "yaml" for room in re.findall(r"(?m)^  - id: (\S+)$", each.text)}
+
+
+def test_the_rooms_of_the_pages_are_made_by_their_own_or_the_example_file() -> None:
     for file in [*DOCS.glob("*.md"), ROOT / "README.md"]:
+        own = rooms_of(blocks(file.stem)) if file.parent == DOCS else set()
+        made = own or rooms_of(blocks("workspace"))
         for room in re.findall(r"cueroom token create[^`\n]*--room (\S+)", file.read_text(encoding="utf-8")):
             assert room in made, f"{file.name}: {room}"
 
