@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -24,6 +25,7 @@ FAULTS: Final = frozenset({300001, 300005, 400101, 400102})
 OURS: Final = frozenset({40035, 43004, 101002, 400105, 430101, 430102, 430103, 430104, 460101})
 BUSY_MOST: Final = 3
 GARBLED_MOST: Final = 3
+_ELEMENT: Final = re.compile(r"<(?=[A-Za-z/!?])")
 JOINERS: Final = ("\u200d", "\ufe0e", "\ufe0f")
 
 
@@ -119,8 +121,12 @@ def _stamped(message: Message, line: str) -> str:
 
 
 def _paragraphs(message: Message) -> str:
-    """Return the text as markdown: a heading, then a paragraph a line. A single line break would be swallowed."""
-    first, *rest = [line.strip() for line in message.text.replace("](", "] (").splitlines() if line.strip()] or [""]
+    """Return the text as markdown: a heading, then a paragraph a line. A single line break would be swallowed.
+
+    Names in it may be of somebody else's: none becomes a link, a picture or an element.
+    """
+    text = _ELEMENT.sub("< ", message.text.replace("](", "] ("))
+    first, *rest = [line.strip() for line in text.splitlines() if line.strip()] or [""]
     return "\n\n".join((f"#### {_stamped(message, first)}", *rest))
 
 

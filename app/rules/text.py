@@ -76,8 +76,17 @@ FORMATS: Final[Mapping[str, Callable[[float, str, int], str]]] = {
     "reconnecting": lambda truth, language, _zone: _reconnecting(truth, language),
 }
 """Format -> text of a value in a language; `hms` takes an instant in ms and the zone's offset from UTC in ms."""
+JOINER: Final = "\u200d"
+"""Between the parts of an emoji."""
 OF_TRUTHS: Final = frozenset({"reconnecting"})
 """Formats that put a truth into words; without one of them a truth is not shown."""
+
+
+def one_line(value: str) -> str:
+    """Return a value as it may stand in a text: a name from elsewhere brings no further line and nothing hidden."""
+    if value.isprintable():
+        return value
+    return " ".join("".join(each if each.isprintable() or each == JOINER else " " for each in value).split())
 
 
 class TextFault(NamedTuple):
@@ -110,11 +119,11 @@ class Hole(NamedTuple):
     def fill(self, values: Mapping[str, Shown], language: str, zone_ms: int) -> str:
         value = self._value(values)
         if isinstance(value, dict):
-            return in_language(value, language) or UNKNOWN
+            return one_line(in_language(value, language)) or UNKNOWN
         if value is None:
             return UNKNOWN
         if isinstance(value, str):
-            return value
+            return one_line(value)
         if not math.isfinite(value):
             return UNKNOWN
         return FORMATS[self.format](value, language, zone_ms) if self.format else f"{value:.12g}"

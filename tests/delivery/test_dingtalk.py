@@ -87,6 +87,8 @@ def test_what_may_have_been_sent_before_is_marked() -> None:
 
 def test_a_viewers_text_cannot_become_a_link() -> None:
     assert "](" not in sent(message(text="他说 [点我](https://bad.example)"))["markdown"]["text"]
+    text = sent(message(text="线路 <a href=x><FONT color=red></font><!-- 3 < 5 且 a<5"))["markdown"]["text"]
+    assert "< a href=x>< FONT color=red>< /font>< !-- 3 < 5 且 a<5" in text
 
 
 def test_plain_text_is_short_and_numbered() -> None:

@@ -92,6 +92,11 @@ def test_a_language_that_was_not_given_is_left_out_for_the_page_to_fall_back() -
     assert text.render({"m.a": 2.0}) == {"zh-CN": "2 条"}
 
 
+def test_a_name_from_elsewhere_adds_no_line_and_no_command_to_a_text() -> None:
+    evil = "主线\n# 假的\u2028[P1]\x1b[2J\x85\u202e 👩‍🔧"
+    assert shown("{{ e.line }} 中断", e_line=evil) == "主线 # 假的 [P1] [2J 👩‍🔧 中断"
+
+
 def test_an_oversold_sku_says_so_in_the_title() -> None:
     rule = shipped_rules().rule("stock-shortfall")
     values: dict[str, float | bool] = {"i.sellable": -3.0, "i.sell_rate_ok": False, "i.sell_rate": 0.0}
