@@ -26,6 +26,9 @@ class Flow(Struct):
     def add(self, at: int, amount: int, marks: Iterable[int]) -> None:
         """Add an amount; `marks`: instants that no sum of older entries may span."""
         index = bisect_right(self.times, at)
+        if index and self.times[index - 1] == at:
+            self.amounts[index - 1] = bounded(self.amounts[index - 1] + amount)
+            return
         self.times.insert(index, at)
         self.amounts.insert(index, amount)
         if len(self.times) > 1_000 and self.times[0] < self.times[-1] - 2 * EXACT_MS:

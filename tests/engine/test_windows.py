@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from app.domain.identity import quick_hash
 from app.engine.clocks import CLAMP_MS, SourceClock
 from app.engine.distinct import Distinct
-from app.engine.gauges import Gauge
+from app.engine.flows import Flow
+from app.engine.gauges import MOST_READINGS, Gauge
 from app.engine.seconds import Seconds
 from app.engine.windows import Tally
 
@@ -108,6 +109,25 @@ def test_the_mean_of_a_level_weighs_each_reading_by_the_time_it_held(
     mean = gauge.mean(now - 300_000, now)
     assert (mean is None) == (cover == 0)
     assert mean is None or abs(mean - area / cover) < 1e-6
+
+
+def test_a_source_that_sends_a_level_without_end_takes_only_so_much_room_and_its_mean_stays_true() -> None:
+    gauge, start = Gauge(15_000), 1_000_000
+    for at in range(start, start + 50_000):
+        gauge.read(at, 90 + at % 21, at)
+    assert len(gauge.times) <= MOST_READINGS
+    mean = gauge.mean(start, start + 50_000)
+    assert mean is not None
+    assert abs(mean - 100) < 0.01
+    gauge.read(gauge.times[-1], 7, start + 50_000)
+    assert (gauge.value, gauge.at(start + 50_001), len(gauge.times)) == (7, 7, len(gauge.areas))
+
+
+def test_what_goes_in_one_instant_is_one_entry() -> None:
+    flow = Flow()
+    for at in (5, 3, 5, 5, 3):
+        flow.add(at, 2, ())
+    assert (flow.times, [flow.since(at) for at in (2, 3, 4, 5)]) == ([3, 5], [10, 6, 6, 0])
 
 
 @given(st.lists(st.tuples(st.integers(0, 90_000), st.integers(-5_000, 700_000)), min_size=1, max_size=60))
