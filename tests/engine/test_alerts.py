@@ -81,6 +81,24 @@ def test_what_was_said_in_the_seconds_before_a_hit_is_kept_with_it() -> None:
     assert texts[1:] == [["好", BANNED], [BANNED]]
 
 
+def test_of_many_hits_the_first_six_pieces_and_the_newest_six_are_kept() -> None:
+    script = Script()
+    for n in range(20):
+        script.say(10 + n, f"{n} 暖身")
+    said = [piece.text for piece in script.alert("banned-phrase").evidence]
+    assert said == [f"{n} 暖身" for n in (*range(6), *range(14, 20))]
+
+
+def test_clean_speech_is_kept_beside_an_open_alert_for_fifteen_seconds_after_its_last_hit() -> None:
+    script = Script()
+    script.say(12, BANNED)
+    script.say(27, "到此")
+    script.say(27.1, "太晚")
+    alert = script.alert("banned-phrase")
+    assert alert.open
+    assert [piece.text for piece in alert.evidence] == [BANNED, "到此"]
+
+
 @pytest.mark.parametrize(
     "fields", [{"final": False}, {"speaker": "guest"}, {"text": "酒不能御寒，请理性饮酒"}, {"text": "最后一分钟上车"}]
 )
@@ -322,6 +340,13 @@ def test_a_gathered_message_of_an_alert_that_ends_first_is_cancelled() -> None:
     effects = script.engine.take_effects()
     assert [row.state for row in effects.deliveries] == ["waiting"]
     assert effects.cancels == [script.alert("source-silent").id]
+
+
+def test_reminders_are_not_gathered() -> None:
+    script = Script(replace(PLAN, routes=(RoutePlan("all", (SendStep("ops"),), gather_ms={"P1": 5_000}),)))
+    alert = fault(script, 5)
+    first, second = (deliveries(alert, script.plan, "s1", script.at(60), times) for times in (1, 2))
+    assert [row.due_ms for row in (*first, *second)] == [script.at(65), script.at(60)]
 
 
 def test_an_end_is_told_to_programs_alone_and_only_of_what_they_were_told() -> None:

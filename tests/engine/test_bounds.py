@@ -1,11 +1,13 @@
 """Promises: whatever names a source makes up, a session stays as small and its boards as short as they may be."""
 
+import pytest
 from msgspec.structs import replace
 
 from app.domain import events as ev
-from app.domain.commands import Report, StartSession
+from app.domain.commands import AckAlert, Report, StartSession, UnackAlert
 from app.domain.people import Actor, Clearance, Role
 from app.domain.plan import SkuPlan
+from app.engine import alerts
 from app.engine.engine import Engine
 from tests.engine.script import PLAN, QUIET, Script, matcher
 
@@ -72,6 +74,7 @@ def test_a_board_has_a_hundred_skus_at_most_and_says_how_many_it_leaves_out() ->
     script.send(
         1, on_air, script.click(1, "X-1"), script.stock(1, "P-148", available=3), script.paid(1, "o", 5, "P-147")
     )
+    script.send(1, script.stock(1, "P-140", available=50))  # few, but above its line, and it does not sell
     shown = script.topic("skus")
     assert list(shown)[:4] == ["P-149", "P-148", "P-147", "P-000"]
     assert (len(shown), script.topic("session")["head"].skus_more) == (100, 51)
@@ -82,10 +85,10 @@ def test_a_board_has_a_hundred_alerts_at_most_the_open_and_severe_first() -> Non
     for n in range(130):
         script.order_to(1 + n, Report(f"r{n}", severity="P1" if n % 26 == 0 else "P3"), by=SYSTEM)
     script.order_to(200, Report("r129", over=True), by=SYSTEM)
-    alerts, head = script.topic("alerts"), script.topic("session")["head"]
-    assert len(alerts) == 100
-    assert [alert.rule for alert in list(alerts.values())[:6]] == ["r104", "r78", "r52", "r26", "r0", "r128"]
-    assert all(alert.open for alert in alerts.values())
+    shown, head = script.topic("alerts"), script.topic("session")["head"]
+    assert len(shown) == 100
+    assert [alert.rule for alert in list(shown.values())[:6]] == ["r104", "r78", "r52", "r26", "r0", "r128"]
+    assert all(alert.open for alert in shown.values())
     assert head.alerts_more == len(script.engine._state.alerts.listed()) - 100
     assert script.topic("session", clearance=Clearance.OPEN)["head"].alerts_more == head.alerts_more
 
@@ -109,6 +112,40 @@ def test_twenty_comments_a_quarter_second_are_shown_the_marked_first_and_the_nex
     script.send(10, *(script.comment(10, "快") for _ in range(15)))
     script.send(12.4, *(script.comment(12.4, "快") for _ in range(15)))
     assert [message.text for message in script.topic("messages").values()].count("快") == 20
+
+
+def test_what_a_row_told_of_comments_left_out_is_told_by_another_when_it_gives_way() -> None:
+    script = Script(rules=QUIET)
+    script.send(1, *(script.comment(1) for _ in range(50)))
+    plain, marked = [script.comment(1.25) for _ in range(20)], [script.comment(1.25, "暖身御寒") for _ in range(20)]
+    script.send(1.25, *plain, *marked)
+    script.say(1.5, "大家好")
+    assert sum(message.skipped for message in script.topic("messages").values()) == 30 + 20
+
+
+def test_of_alerts_beyond_the_most_the_oldest_that_left_the_list_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alerts, "KEPT", 20)
+    script = Script(rules=QUIET)
+    for n in range(40):
+        script.order_to(3 * n, Report(f"r{n}"), by=SYSTEM)
+        if n != 0:  # the first stays open
+            script.order_to(3 * n + 1, AckAlert(script.alert(f"r{n}").id))
+            script.order_to(3 * n + 2, Report(f"r{n}", over=True), by=SYSTEM)
+    kept = [alert.rule for alert in script.engine._state.alerts.alerts.values()]
+    assert len(kept) <= 21
+    assert (kept[0], kept[-1]) == ("r0", "r39")
+
+
+def test_an_alert_that_left_the_list_is_known_while_there_is_room() -> None:
+    script = Script(rules=QUIET)
+    script.order_to(1, Report("a"), by=SYSTEM)
+    first = script.alert("a").id
+    script.order_to(2, AckAlert(first))
+    script.order_to(3, Report("a", over=True), by=SYSTEM)
+    script.order_to(4, Report("b"), by=SYSTEM)
+    assert [alert.rule for alert in script.topic("alerts").values()] == ["b"]
+    assert script.order_to(5, UnackAlert(first)).code == "done"
+    assert script.alert("a").id == first
 
 
 def test_outcomes_are_remembered_for_an_hour_and_never_more_than_two_thousand() -> None:

@@ -8,6 +8,7 @@ from app.domain.commands import (
     EndSession,
     MoveRundown,
     ReceivePrompt,
+    Report,
     SendPrompt,
     SetGuide,
     Stage,
@@ -15,7 +16,7 @@ from app.domain.commands import (
     WithdrawPrompt,
     digest_of,
 )
-from app.domain.people import Clearance
+from app.domain.people import SYSTEM, Clearance
 from app.domain.prompts import Prompt
 from app.engine.changes import TOPICS
 from app.engine.checkpoint import CheckpointMismatch
@@ -352,6 +353,14 @@ def test_what_sql_has_stands_after_a_rebuild_and_differences_are_named() -> None
     ]
     assert script.alert("banned-phrase") == acked
     assert list(script.engine.take_effects().prompts) == [prompts[0].id]
+
+
+def test_what_sql_knows_as_ended_is_opened_anew_when_it_happens_again() -> None:
+    script = Script()
+    script.order_to(2, Report("r"), by=SYSTEM)
+    script.engine.adopt([replace(script.alert("r"), ended_ms=script.at(3), condition="ended", version=9)], [])
+    script.order_to(4, Report("r"), by=SYSTEM)
+    assert [condition for _, _, condition in script.alerts()] == ["ended", "firing"]
 
 
 def test_an_outcome_says_what_was_issued_and_by_whom() -> None:

@@ -4,6 +4,7 @@ from functools import cache
 
 import pytest
 
+from app.domain import events as ev
 from app.engine.inputs import Inputs, groups_of
 from app.engine.readings import Readings
 from app.engine.seconds import Seconds
@@ -45,6 +46,19 @@ def test_money_is_told_to_rules_in_the_unit_people_say() -> None:
     inputs = inputs_of(script)
     assert inputs.getter(inputs.name("m.gmv", ""), "")(script.engine.now).value == 39 * 699.0
     assert script.value("gmv") == 39 * 69_900
+
+
+def test_two_lines_of_one_sku_are_one_order_of_it() -> None:
+    script = Script(rules=QUIET)
+    lines = (ev.OrderLine("SKU-2", 1, 69_900), ev.OrderLine("SKU-2", 2, 139_800))
+    order = ev.Order("o1", "CNY", lines)
+    script.send(1, ev.OrderPaidEvent(room="r1", occurred_ms=script.at(1), id="e", payload=order))
+    inputs = inputs_of(script)
+    counted = {
+        path: inputs.getter(inputs.name(path, "sku"), "SKU-2")(script.engine.now).value
+        for path in ("i.orders_5m", "i.paid_units_5m")
+    }
+    assert counted == {"i.orders_5m": 1.0, "i.paid_units_5m": 3.0}
 
 
 def test_what_was_never_heard_is_unknown() -> None:
