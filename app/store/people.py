@@ -80,9 +80,9 @@ def everybody(conn: Connection, *, brand: str | None = None) -> list[PersonRow]:
 
 
 def has_admin(conn: Connection) -> bool:
-    """Tell whether somebody can sign in as administrator."""
+    """Tell whether somebody can sign in as administrator of the whole agency: one of a brand lets nobody in."""
     people = tables.people
-    can = people.c.disabled_ms.is_(None) & people.c.password.is_not(None)
+    can = people.c.disabled_ms.is_(None) & people.c.password.is_not(None) & (people.c.brand == "")
     return conn.execute(select(people.c.id).where(people.c.role == Role.ADMIN, can).limit(1)).first() is not None
 
 

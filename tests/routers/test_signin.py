@@ -239,8 +239,9 @@ async def test_nobody_is_of_a_brand_that_is_not_there(web: Web) -> None:
 async def test_the_last_administrator_stays_one(web: Web) -> None:
     admin = await web.person(Role.ADMIN)
     who = (await admin.get("/api/me")).json()["id"]
-    for change in ({"role": "viewer"}, {"disabled": True}):
-        assert (await admin.patch(f"/api/people/{who}", json=change)).status_code == 403
+    await web.person(Role.ADMIN, "tea")  # of one brand: may not let anybody in
+    for change in ({"role": "viewer"}, {"disabled": True}, {"brand": "tea"}):
+        assert (await admin.patch(f"/api/people/{who}", json=change)).status_code == 403, change
     assert (await admin.get("/api/me")).json()["role"] == "admin"
 
 
