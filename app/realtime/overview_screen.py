@@ -61,6 +61,9 @@ class OverviewScreen:
     async def _show_wanted(self) -> None:
         self._wish.clear()
         wanted, self._wanted = self._wanted, {}
+        if wanted and self._whole:  # the first to look: owners hear of it at once
+            with _said(OVERVIEW):
+                self._ask_owners(asyncio.get_running_loop().time())
         for view in wanted:
             with _said(view.of):
                 await self._hub.show(view, self._board(view.of), self._now())
