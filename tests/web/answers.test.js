@@ -63,6 +63,7 @@ test('without a network they wait, and go out later with their own time', async 
   assert.equal(answers.waiting, 1, 'what the host tapped, not what was painted')
   assert.equal(answers.overdue(1_000), false)
   assert.equal(answers.overdue(9_000), true)
+  assert.equal(answers.overdue(3_015), false, 'what was painted has waited longer')
   state.away = false
   await answers.flush()
   assert.deepEqual(state.at, [10, 20])

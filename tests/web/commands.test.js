@@ -48,6 +48,13 @@ test('what nothing is heard of is sent again, and only once', async () => {
   assert.deepEqual([answer.ok, answer.code], [false, 'pending'])
 })
 
+test('what is not known yet is asked for again', async () => {
+  let asked = 0
+  const { keys, answer } = await command(() => asked++ === 0 ? Response.json({ code: 'not_found' }, { status: 404 }) : done())
+  assert.equal(keys.length, 1)
+  assert.ok(answer.ok)
+})
+
 test('what comes is not sent again', async () => {
   const { keys, answer } = await command(done)
   assert.equal(keys.length, 1)

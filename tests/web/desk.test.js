@@ -5,12 +5,12 @@ import { test } from 'node:test'
 
 import { PAST_MS, ageOf, counts, departed, isListed, listed, loudest, markRank, pieces, promptFor, proposal, stateOf, subjects } from '../../static/js/desk/alerts.js'
 import { EMPTY, applyFrame, topic } from '../../static/js/feed/board.js'
-import { freshness, shownAs } from '../../static/js/desk/freshness.js'
+import { freshness, shownAs, worse } from '../../static/js/desk/freshness.js'
 import { History, thinned } from '../../static/js/desk/history.js'
 import { isBack, limitOf } from '../../static/js/desk/limits.js'
 import { liveOf } from '../../static/js/desk/live.js'
 import { RUNNING, hold, shown } from '../../static/js/desk/messages.js'
-import { newest, receiptsOf, tablets, unread } from '../../static/js/desk/receipts.js'
+import { newest, openCalls, receiptsOf, tablets, unread } from '../../static/js/desk/receipts.js'
 import { byUrgency, heldOrder, isUnheard } from '../../static/js/desk/rooms.js'
 import { cue, startOf } from '../../static/js/desk/rundown.js'
 import { byRisk, cartRate, forecast, restOf, riskiest } from '../../static/js/desk/skus.js'
@@ -53,6 +53,13 @@ test('a reading is never shown as more than it is', () => {
   assert.equal(shownAs({ ...fresh, state: 'few', value: null }, 1_000), 'few')
   assert.equal(shownAs({ ...fresh, state: 'unknown', value: null }, 90_000), 'stale')
   assert.equal(shownAs({ ...fresh, state: 'unknown', value: null, seen_ms: null }, 1_000), 'unknown')
+})
+
+test('a page that is cut off shows nothing as fresher than the link, and what is worse stays so', () => {
+  const cut = (/** @type {number} */ ms) => /** @type {const} */ (['live', 'estimated', 'late', 'stale', 'few', 'unknown']).map((shown) => worse(shown, ms))
+  assert.deepEqual(cut(0), ['live', 'estimated', 'late', 'stale', 'few', 'unknown'])
+  assert.deepEqual(cut(1), ['late', 'late', 'late', 'stale', 'few', 'unknown'])
+  assert.deepEqual(cut(15_001), ['stale', 'stale', 'stale', 'stale', 'few', 'unknown'])
 })
 
 test('alerts: worst first, then unacknowledged, then newest; an acknowledged one that ended is gone', () => {
@@ -165,6 +172,7 @@ test('goods: sold beyond stock first, then by minutes left; off-sale ones last',
   assert.deepEqual(byRisk(rows).map((row) => row.sku), ['over', 'soon', 'later', 'calm', 'off'])
   assert.equal(riskiest(rows)?.sku, 'over')
   assert.equal(riskiest([sku({ sku: 'a' }), sku({ sku: 'b', on_air: true })])?.sku, 'b')
+  assert.equal(riskiest([sku({ sku: 'a', sellable: 9, eta_min: 30 }), sku({ sku: 'b', on_air: true })])?.sku, 'a')
   assert.deepEqual(forecast(sku({ eta_min: 10, sell_rate: 60 }), 0, 15 * 60_000), { outAt: 600_000, short: 300 })
   assert.equal(forecast(sku({ sellable: -1, eta_min: 1 }), 0, null), null)
   assert.equal(cartRate(sku({ clicks_5m: 49, cart_adds_5m: 9 })), null)
@@ -190,6 +198,15 @@ test('the countdown runs into overtime, later segments move with the show', () =
 
 /** @param {Partial<Prompt>} kept @returns {Prompt} */
 const prompt = (kept) => ({ id: 'p', n: 1, text: {}, level: 'normal', by: { kind: 'operator', id: '', name: '', role: 'controller' }, sent_ms: 1_000, ...kept })
+
+test('a call is open until a card goes out after it, and counts from when this page heard it', () => {
+  const receipt = { device: 'd', device_name: 'A', seen_ms: 3_000, word: /** @type {const} */ ('help') }
+  const asked = prompt({ receipts: [receipt] })
+  assert.deepEqual(openCalls([asked], new Map()).map((call) => call.at), [3_000])
+  const later = prompt({ id: 'q', n: 2, sent_ms: 4_000 })
+  assert.deepEqual(openCalls([asked, later], new Map()), [])
+  assert.deepEqual(openCalls([asked, later], new Map([['p d help', 5_000]])).map((call) => call.at), [5_000])
+})
 
 test('receipts count from the sending; withdrawn cards are not the newest; unread ones are told', () => {
   const read = prompt({ n: 2, state: 'seen', receipts: [{ device: 'd', device_name: 'A', shown_ms: 1_300, seen_ms: 3_100 }] })
@@ -347,6 +364,8 @@ test('marks tell how an alert and a prompt went on; those that would lie on each
     ['a', 31_000, '已结束', '00:00:01–00:00:31 · 持续 00:30 · 周敏 确认'], ['b', null, '未确认', '00:01:01 起'], ['c', null, '未确认', '00:01:02 起']
   ])
   assert.deepEqual(clustered(marks, 10_000).map((group) => group.length), [1, 2])
+  const chain = [0, 6_000, 12_000].map((at) => ({ ...marks[0], at }))
+  assert.deepEqual(clustered(chain, 10_000).map((group) => group.length), [2, 1], 'no group is wider than one sign')
   const by = { kind: /** @type {const} */ ('operator'), id: 'z', name: '周敏', role: /** @type {const} */ ('controller') }
   const sent = { id: 'p', n: 1, text: { 'zh-CN': '更正' }, level: /** @type {const} */ ('urgent'), by, sent_ms: 0, alert: 'a', receipts: [{ device: 'd', device_name: '平板 A', shown_ms: 300, seen_ms: 2_000 }] }
   const [correction] = promptMarks([sent], () => true, 'UTC')

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 
 import { EMPTY, applyFrame, topic } from '../../static/js/feed/board.js'
 import { UNSET, greeted, jumped, sessionNow, stamped, wallNow } from '../../static/js/feed/clock.js'
-import { CLOSE_RESTART, CLOSE_SIGNED_OUT, IDLE, delayMs, linkState, mayRetry } from '../../static/js/feed/resume.js'
+import { CLOSE_FORBIDDEN, CLOSE_NOT_FOUND, CLOSE_RESTART, CLOSE_SIGNED_OUT, IDLE, delayMs, linkState, mayRetry } from '../../static/js/feed/resume.js'
 import { Feed } from '../../static/js/feed/socket.js'
 
 /** @import { Delta, Frame, Snapshot } from '../../static/types/frames.js' */
@@ -68,6 +68,11 @@ test('a beat that is ahead of the board tells of a lost frame', () => {
   assert.equal(applyFrame(board, { type: 'beat', epoch: 7, seq: 4, ...TIME }).want, null)
 })
 
+test('a beat asks for nothing while a snapshot is on its way', () => {
+  const half = follow([snapshot(3, { a: 1 }), snapshot(5, { a: 1 }, 7, 1, 2)])
+  assert.equal(applyFrame(half, { type: 'beat', epoch: 7, seq: 5, ...TIME }).want, null)
+})
+
 test('frames of an owner that was replaced are ignored, a new owner is asked for a snapshot', () => {
   const board = follow([snapshot(4, { a: 1 })])
   assert.equal(applyFrame(board, delta(5, { a: 2 }, undefined, 6)).board, board)
@@ -108,6 +113,16 @@ test('session time runs at its rate, and stands when the rate is nought', () => 
   assert.deepEqual([at(1), at(10), at(0)], [2_700, 20_700, 700])
 })
 
+test('session time never falls behind its newest frame', () => {
+  assert.equal(sessionNow(stamped(UNSET, { wall_ms: 5_000, now_ms: 700, rate: 1 }, 5_000, false), 4_000), 700)
+})
+
+test('a beat is never kept: that it comes late tells of the clocks', () => {
+  let clock = greeted(UNSET, 100_000, 90_000)
+  for (const wall of [97_000, 98_000]) clock = stamped(clock, { wall_ms: wall, now_ms: 0, rate: 1 }, wall - 7_000, false)
+  assert.equal(clock.offset, 7_000)
+})
+
 test('what is replayed after a cut says nothing about the clocks, but when it was', () => {
   const clock = stamped(greeted(UNSET, 100_000, 90_000), { wall_ms: 60_000, now_ms: 7_000, rate: 1 }, 90_050, true)
   assert.equal(clock.offset, 10_000)
@@ -117,7 +132,8 @@ test('what is replayed after a cut says nothing about the clocks, but when it wa
 test('waiting doubles up to fifteen seconds, after a restart the first try comes within three', () => {
   assert.deepEqual([0, 1, 2, 9].map((attempt) => delayMs(attempt, 1006, 1)), [500, 1_000, 2_000, 15_000])
   assert.equal(delayMs(0, CLOSE_RESTART, 0.5), 1_500)
-  assert.equal(mayRetry(CLOSE_SIGNED_OUT), false)
+  assert.equal(delayMs(1, CLOSE_RESTART, 1), 1_000)
+  assert.deepEqual([CLOSE_SIGNED_OUT, CLOSE_FORBIDDEN, CLOSE_NOT_FOUND].map(mayRetry), [false, false, false])
   assert.equal(mayRetry(CLOSE_RESTART), true)
 })
 
@@ -129,6 +145,8 @@ test('the link says what it is: live, late, reconnecting, offline', () => {
   const lost = { ...IDLE, lostAt: 10_000, attempt: 2 }
   assert.equal(linkState(lost, 12_000), 'reconnecting')
   assert.equal(linkState(lost, 60_000), 'offline')
+  const silent = { ...open, frameAt: null }
+  assert.deepEqual([silent, { ...silent, lostAt: 10_000 }].map((link) => linkState(link, 11_000)), ['connecting', 'reconnecting'])
 })
 
 /** A browser in which time stands until it is moved, and sockets say nothing by themselves. */
@@ -184,6 +202,21 @@ test('after a cut the page resumes where it stood and says how much it caught up
   around.hear({ ...delta(5, { a: 5 }), wall_ms: around.now_ })
   assert.deepEqual(alerts(feed.board), { a: 5 })
   assert.deepEqual(caught, [3])
+})
+
+test('with a new owner there is nothing to catch up by', () => {
+  const around = new Around()
+  /** @type {number[]} */
+  const caught = []
+  const feed = new Feed('ws://x/ws', { onCaughtUp: (n) => caught.push(n) }, around.surroundings)
+  feed.open()
+  around.socket.onopen()
+  around.hear(snapshot(1, {}))
+  around.socket.onclose({ code: 1006 })
+  around.pass(500)
+  around.socket.onopen()
+  around.hear(snapshot(9, {}, 8))
+  assert.deepEqual(caught, [0])
 })
 
 test('a lost frame is asked for once a second at most', () => {
