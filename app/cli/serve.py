@@ -156,7 +156,7 @@ async def _serve(settings: Settings, roles: frozenset[Role], out: TextIO, beside
         clock = SystemClock()
         recipe, fallbacks = await find_recipe(store, settings.data, clock.now(), __version__)
         sealing = await seal_key(store, clock.now())
-        runtime = Runtime(settings, store, recipe, sealing, clock=clock, bus=bus_of(settings), roles=roles)
+        runtime = Runtime(settings, store, recipe, sealing, clock=clock, bus=bus_of(settings, sealing), roles=roles)
         for fallback in fallbacks:
             sys.stderr.write(f"cueroom: the {fallback.kind} are broken, the last accepted ones run: {fallback.fault}\n")
         await runtime.start(fallbacks)

@@ -7,12 +7,13 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.access.access import Access
 from app.bus.owner import AlreadyRunning, hold_database, hold_folder
-from app.bus.redis_streams import RedisLink, RedisNews
+from app.bus.redis_streams import RedisLink, RedisNews, prefix_of
 from app.clock import SystemClock
 from app.domain.facts import Revoked, SessionPurged, SessionRewritten, WorkspaceChanged
 from app.errors import ControlRoomError
@@ -24,6 +25,7 @@ from app.operations.table import OPERATIONS
 from app.settings import Settings
 from app.store import migrate
 from app.store.database import Store, normalised
+from app.store.keys import find_key
 
 __all__ = ["AlreadyRunning", "exists", "work_alone"]
 
@@ -92,7 +94,7 @@ async def _opened(settings: Settings, *, migrates: bool, wait_s: int) -> AsyncIt
         if not settings.scaled_out:
             yield Installation(settings=settings, store=store, clock=clock, access=access), before
             return
-        news = await held.enter_async_context(_news(settings))
+        news = await held.enter_async_context(_news(settings, store))
         access.revocations.listen(lambda handle: news.tell(Revoked(handle)))
 
         async def changed() -> None:
@@ -111,9 +113,10 @@ async def _opened(settings: Settings, *, migrates: bool, wait_s: int) -> AsyncIt
 
 
 @asynccontextmanager
-async def _news(settings: Settings) -> AsyncIterator[RedisNews]:
+async def _news(settings: Settings, store: Store) -> AsyncIterator[RedisNews]:
     """Tell the processes that run what has changed; what cannot be told now they read at their next start."""
-    link = RedisLink(settings.redis_url.get_secret_value())
+    installation = await store.read(partial(find_key, name="seal"))  # made by the first process that starts
+    link = RedisLink(settings.redis_url.get_secret_value(), prefix=prefix_of(installation or b""))
     news = RedisNews(link)
     await news.start()
     try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.bus.memory import MemoryFrameLog, MemoryNews, MemoryOwnership, MemorySessionLog
 from app.bus.ports import FrameLog, News, Ownership, SessionLog
-from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisNews, RedisOwnership, RedisSessionLog
+from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisNews, RedisOwnership, RedisSessionLog, prefix_of
 from app.settings import Settings
 
 
@@ -28,9 +28,9 @@ def memory_bus() -> Bus:
     return Bus(MemorySessionLog(), MemoryFrameLog(), MemoryOwnership(), MemoryNews())
 
 
-def redis_bus(url: str) -> Bus:
-    """The bus of one process among several."""
-    link = RedisLink(url)
+def redis_bus(url: str, installation: bytes) -> Bus:
+    """The bus of one process among several of an installation."""
+    link = RedisLink(url, prefix=prefix_of(installation))
     session_log, news = RedisSessionLog(link), RedisNews(link)
 
     async def close() -> None:
@@ -44,6 +44,6 @@ def redis_bus(url: str) -> Bus:
     return Bus(session_log, RedisFrameLog(link), RedisOwnership(link), news, news.start, close, check)
 
 
-def bus_of(settings: Settings) -> Bus:
-    """Return the bus the settings ask for."""
-    return redis_bus(settings.redis_url.get_secret_value()) if settings.scaled_out else memory_bus()
+def bus_of(settings: Settings, installation: bytes) -> Bus:
+    """Return the bus the settings ask for. `installation`: a secret of its own (`seal_key`)."""
+    return redis_bus(settings.redis_url.get_secret_value(), installation) if settings.scaled_out else memory_bus()

@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from app.bus.ports import Committed, Stored
-from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisOwnership, RedisSessionLog
+from app.bus.redis_streams import RedisFrameLog, RedisLink, RedisOwnership, RedisSessionLog, prefix_of
 from app.domain.identity import Fence
 from app.domain.records import encode_entry
 from app.errors import ControlRoomError, StaleExpectation, Unavailable
@@ -84,6 +84,17 @@ async def test_nothing_is_left_in_redis_once_all_is_settled(valkey_url: str) -> 
             assert server.hgetall(link.name("waiting")) == {}
             assert [server.xlen(link.name("log", session)) for session in "ab"] == [0, 0]
         await log.close()
+
+
+async def test_two_installations_that_are_given_one_redis_take_nothing_of_each_other(valkey_url: str) -> None:
+    ours, theirs = (RedisLink(valkey_url, prefix=prefix_of(secret)) for secret in (b"a" * 32, b"b" * 32))
+    sender, taker = RedisSessionLog(ours), RedisSessionLog(theirs)
+    await sender.append("s1", entry("n1"))
+    assert not await taker.waiting()
+    assert await taker.take(None, 1_000, NOT_MS) == {}
+    assert list(await sender.take(None, 1_000, SOON_MS)) == ["s1"]
+    for closing in (sender, taker, ours, theirs):
+        await closing.close()
 
 
 async def test_fences_go_on_after_redis_was_emptied(own_valkey: ValkeyServer) -> None:

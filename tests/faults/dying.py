@@ -95,9 +95,10 @@ async def main(data: Path, port: int, fate: Fate, roles: frozenset[Role]) -> Non
     clock = SystemClock()
     store: Any = DyingStore(await Store.open(settings.database), fate)
     recipe, _ = await find_recipe(store, data, clock.now(), "test")
-    bus = bus_of(settings)
+    sealing = await seal_key(store, clock.now())
+    bus = bus_of(settings, sealing)
     dying = replace(bus, log=DyingLog(bus.log, fate), frames=DyingFrames(bus.frames, fate))
-    runtime = Runtime(settings, store, recipe, await seal_key(store, clock.now()), bus=dying, roles=roles)
+    runtime = Runtime(settings, store, recipe, sealing, bus=dying, roles=roles)
     await runtime.start()
     fate.runtime = runtime
     app = build(runtime) if "web" in roles else build_inner(runtime)

@@ -6,8 +6,8 @@ Keys of one script lie in several slots, so this is for one Redis with replicas,
 
 from app.bus.redis_streams.frames import RedisFrameLog
 from app.bus.redis_streams.leases import RedisOwnership
-from app.bus.redis_streams.link import RedisLink
+from app.bus.redis_streams.link import RedisLink, prefix_of
 from app.bus.redis_streams.log import RedisSessionLog
 from app.bus.redis_streams.news import RedisNews
 
-__all__ = ["RedisFrameLog", "RedisLink", "RedisNews", "RedisOwnership", "RedisSessionLog"]
+__all__ = ["RedisFrameLog", "RedisLink", "RedisNews", "RedisOwnership", "RedisSessionLog", "prefix_of"]

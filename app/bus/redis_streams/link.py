@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import blake2b
 from typing import Any, Final
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -20,6 +21,12 @@ SILENCE_S: Final = 3.0
 not made by then too."""
 RETRY_S: Final = 0.2
 """What runs in the background asks a Redis that is away this often."""
+
+
+def prefix_of(installation: bytes) -> str:
+    """Return the beginning of an installation's keys, told by a secret that its processes share and no other has: two
+    that are given one Redis must not take each other's sessions for their own."""
+    return f"cueroom:{blake2b(installation, digest_size=6, person=b'cueroom-bus').hexdigest()}"
 
 
 @contextmanager
@@ -43,9 +50,7 @@ def _be_cancelled() -> None:
 class RedisLink:
     """Owns the connections of one process; knows nothing of what is kept in Redis."""
 
-    def __init__(
-        self, url: str, *, prefix: str = "cueroom", connections: int = 16, silence_s: float = SILENCE_S
-    ) -> None:
+    def __init__(self, url: str, *, prefix: str, connections: int = 16, silence_s: float = SILENCE_S) -> None:
         self.prefix = prefix
         self._within_s = silence_s * 1.5  # a quick command in all: a connection of the pool, connecting, answering
         self._quick = _client(url, connections, silence_s, silence_s)
