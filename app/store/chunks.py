@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from app.domain.identity import Fence, Position
 from app.domain.records import CODEC, SCHEMA, Chunk, CommandIssued, Events, Opened, decode_body, encode_body
@@ -76,9 +76,3 @@ def last_heard(conn: Connection, session_no: int) -> LastHeard:
     table = tables.chunks
     query = select(table.c.last, table.c.applied_ms).where(table.c.session_no == session_no, table.c.kind.in_(HEARD))
     return LastHeard(*conn.execute(query.order_by(table.c.first.desc()).limit(1)).one())
-
-
-def events_stored(conn: Connection, session_no: int) -> int:
-    """Return how many events the session's chunks hold, duplicates and all."""
-    table = tables.chunks
-    return int(conn.execute(select(func.sum(table.c.events)).where(table.c.session_no == session_no)).scalar() or 0)

@@ -1,6 +1,6 @@
 """Numbers of the whole installation that only grow: the fence, and the number of a session."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from app.domain.identity import Fence
 from app.store import tables
@@ -20,9 +20,3 @@ def next_number(conn: Connection, name: str) -> int:
 def next_fence(conn: Connection) -> Fence:
     """Return a fence higher than every one before."""
     return Fence(next_number(conn, "fence"))
-
-
-def newest_fence(conn: Connection) -> Fence:
-    """Return the highest fence given so far, 0 when none was."""
-    value = conn.execute(select(tables.counters.c.value).where(tables.counters.c.name == "fence")).scalar()
-    return Fence(value or 0)

@@ -21,7 +21,7 @@ from app.operations.installation import Installation
 from app.settings import Settings
 from app.store import backup as copies
 from app.store.backup import FileTaken, NoBackup
-from app.store.counters import newest_fence
+from app.store.counters import next_fence
 from app.store.database import Store, normalised
 from tests.operations.house import House, comment, open_house
 from tests.servers import package_folder
@@ -207,7 +207,7 @@ async def test_a_database_server_is_backed_up_by_its_own_tool(
         told = {found for page in pages for found in re.findall(r"INSERT INTO counters .*?;", page, re.DOTALL)}
         (statement,), began = told, int(time.time())  # the one that is to follow pg_restore
         await house.store.write(lambda conn: conn.exec_driver_sql(statement).rowcount)
-        assert began <= await house.store.read(newest_fence) <= began + 60
+        assert began <= await house.store.write(next_fence) <= began + 60
         monkeypatch.setenv("PATH", str(tmp_path))
         with pytest.raises(Exception, match="pg_dump, which is not installed here"):
             await back_up(house.installation, Backup("en", str(tmp_path / "other")))

@@ -31,7 +31,7 @@ from app.rules.pack import shipped_rules
 from app.rules.phrases.reading import shipped_text
 from app.store import tables
 from app.store.checkpoints import newest
-from app.store.chunks import events_stored
+from app.store.chunks import chunks_after
 from app.store.contents import keep
 from app.store.database import Store
 from app.store.sessions import Opening, open_session, session
@@ -103,7 +103,8 @@ class House:
 
     async def stored(self, session_id: str) -> int:
         """How many events of a session are in the store."""
-        return await self.store.read(lambda conn: events_stored(conn, session(conn, session_id).session_no))
+        found = await self.store.read(lambda conn: list(chunks_after(conn, session(conn, session_id).session_no)))
+        return sum(len(chunk.body.events) for chunk in found if isinstance(chunk.body, Events))
 
 
 def opening(n: int) -> Opening:
