@@ -563,7 +563,25 @@ def test_it_fits_and_reads_in_every_size_language_and_theme(
             assert page.evaluate(list_) == [], size
         page.keyboard.press("t")
         assert page.evaluate(FAINT) == [], size
+    if path == CONSOLE:
+        name_at_length(stage)
+        expect(page.locator(".sku-title").first).to_contain_text("整箱礼盒装")
+        for width, height in SIZES.values():
+            page.set_viewport_size({"width": width, "height": height})
+            assert (page.evaluate(SIDEWAYS), page.evaluate(PUSHED_OUT)) == (0, []), width
     assert complaints == []
+
+
+def name_at_length(stage: Stage) -> None:
+    """Give goods and segments names as long as shops give them."""
+    board = stage.house.console.board
+    name = "买一送一 53 度酱香型白酒 500ml × 6 瓶整箱礼盒装送礼袋 限量版"
+    rundown = board["rundown"]["now"]
+    segments = tuple(msgspec.structs.replace(one, title={"zh-CN": name}) for one in rundown.segments)
+    stage.change(
+        skus=Changed({sku: msgspec.structs.replace(row, name=name) for sku, row in board["skus"].items()}),
+        rundown=Changed({"now": msgspec.structs.replace(rundown, segments=segments)}),
+    )
 
 
 def test_live_updates_move_nothing(stage: Stage, page: Page) -> None:
@@ -811,6 +829,9 @@ SMALL_HANZI = f"""() => {{
   }}
   return found
 }}"""
+PUSHED_OUT = f"""[...document.querySelectorAll('.cue-acts .btn, .sku-card .num')].filter({SEEN})
+  .filter(one => one.getBoundingClientRect().right > one.closest('.card').getBoundingClientRect().right)
+  .map(one => one.textContent)"""
 SMALL_TARGETS = f"""[...document.querySelectorAll('button, summary, select, [role=tab]')].filter({SEEN})
   .filter(one => {{ const box = one.getBoundingClientRect(); return box.height < 24 || box.width < 24 }})
   .map(one => one.outerHTML.slice(0, 120))"""
