@@ -36,10 +36,10 @@ function stock (moment, alert) {
 function stream (moment, alert) {
   const { board } = moment
   const line = topic(board, 'lines').get(alert.scope_id)
-  if (!line || line.seen_ms == null || lineShown(moment, line) === 'stale') return null
+  if (!line || line.seen_ms == null || lineShown(moment, line) !== 'live') return null // its silence may be the alert
   if (line.reconnecting) return { text: t('metric.reconnecting'), back: false }
   if (line.bitrate_kbps == null) return null
-  return { text: `${number(line.bitrate_kbps)} kbps`, back: isBack(board, alert.rule, (name) => /** @type {{ [name: string]: any }} */ (line)[name]) }
+  return { text: `${number(line.bitrate_kbps)} kbps`, back: line.seen_ms >= alert.opened_ms && isBack(board, alert.rule, (name) => /** @type {{ [name: string]: any }} */ (line)[name]) }
 }
 
 /** @param {Moment} moment @param {Alert} alert @returns {Live | null} */
