@@ -103,12 +103,15 @@ class Watch:
             if watched.rule.event != "speech":
                 continue
             earlier = _within(watched.rule, transcript, spoken) if watched.key not in self._state.alerts.open else ()
+            before = watched.machine.condition
             steps = watched.machine.hit(Instant(at), {**watched.facts(at), **own})
             report = partial(watched.report_of, spoken, at, zone_offset_ms(self._zone, spoken.at_ms), earlier)
             for step in steps:
                 self._announcer.take(watched.subject, step, report)
             if not steps:
                 self._witness(watched, spoken, at)
+            if watched.machine.condition != before:
+                self._changes.touch("rules")
             self._schedule(watched, at)
         transcript.append(spoken.evidence())
         del transcript[:-SAID_BEFORE]

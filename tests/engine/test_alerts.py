@@ -99,6 +99,26 @@ def test_clean_speech_is_kept_beside_an_open_alert_for_fifteen_seconds_after_its
     assert [piece.text for piece in alert.evidence] == [BANNED, "到此"]
 
 
+def test_a_rule_of_speech_that_cannot_be_judged_says_so_and_the_board_is_told() -> None:
+    body = """
+  - id: spoken
+    title: 题
+    event: speech
+    text: {title: 短}
+    when: "m.viewers > 10.0"
+    levels: [{severity: warning, fire: "e.hits > 0.0"}]
+"""
+    script = Script(PLAN, rules(body))
+    seen = [script.engine.versions["rules"]]
+    script.say(1, BANNED)
+    assert [view.condition for view in script.topic("rules").values()] == ["unknown"]
+    seen.append(script.engine.versions["rules"])
+    script.send(2, script.viewers(2, 500))
+    script.say(3, BANNED)
+    assert (script.topic("rules"), script.alerts()) == ({}, [("spoken", "P2", "firing")])
+    assert seen[0] < seen[1] < script.engine.versions["rules"]
+
+
 @pytest.mark.parametrize(
     "fields", [{"final": False}, {"speaker": "guest"}, {"text": "酒不能御寒，请理性饮酒"}, {"text": "最后一分钟上车"}]
 )
