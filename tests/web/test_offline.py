@@ -18,10 +18,11 @@ KEPT = """async () => {
   return [names, requests.map((request) => new URL(request.url).pathname)]
 }"""
 KEPT_AT_LAST = f"""async ([build, page]) => {{
-  const kept = {KEPT}
-  const isIt = ([names, paths]) => names.join() === build && (build === '' ? paths.length === 0 : paths.includes(page))
-  for (let n = 0; n < 400 && !isIt(await kept()); n++) await new Promise((next) => setTimeout(next, 50))
-  return await kept()
+  // Nothing is opened before it is as it must be: to open a cache that a worker has thrown away is to make it anew.
+  const isIt = async () => (await caches.keys()).join() === build &&
+    (build === '' || Boolean(await caches.match(page, {{ cacheName: build }})))
+  for (let n = 0; n < 400 && !await isIt(); n++) await new Promise((next) => setTimeout(next, 50))
+  return await isIt() ? await ({KEPT})() : [await caches.keys(), []]
 }}"""
 WORKERS = """async () => {
   const { installing, waiting, active } = await navigator.serviceWorker.getRegistration('/host/')
