@@ -75,6 +75,22 @@ async def run(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         )
 
 
+@pytest.fixture(scope="module")
+async def at_zero(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Instant]:
+    """A file to copy whose process was stopped when the clock began to run, and when that was: the 22 minutes before
+    are played for all who are not about them."""
+    file = fresh_file(migrated_file, tmp_path_factory.mktemp("zero"))
+    async with open_house(file) as house:
+        await house.play_to(0)
+    return file, house.clock.now()
+
+
+def going_on(at_zero: tuple[Path, Instant], folder: Path) -> tuple[Path, ManualClock]:
+    """A copy to go on with, and a clock that stands where it was left."""
+    file, now = at_zero
+    return fresh_file(file, folder), ManualClock(now)
+
+
 def since_zero(instant: int | None) -> float:
     assert instant is not None
     return (instant - ZERO) / 1_000
@@ -170,9 +186,9 @@ async def test_nothing_of_it_can_leave_the_house(run: Run) -> None:
 
 
 async def test_a_person_who_acts_is_let_be_and_a_real_tablet_gives_its_own_receipts(
-    migrated_file: Path, tmp_path: Path
+    at_zero: tuple[Path, Instant], tmp_path: Path
 ) -> None:
-    async with open_house(fresh_file(migrated_file, tmp_path)) as house:
+    async with open_house(*going_on(at_zero, tmp_path)) as house:
         await house.play_to(20)
         (row,) = await house.sessions()
         banned = (await house.alerts(row.session_no))["banned-phrase"]
@@ -194,12 +210,11 @@ async def test_a_person_who_acts_is_let_be_and_a_real_tablet_gives_its_own_recei
 
 
 async def test_after_a_stop_the_loop_goes_on_where_the_clock_stands_and_the_time_down_is_a_gap(
-    migrated_file: Path, tmp_path: Path
+    at_zero: tuple[Path, Instant], tmp_path: Path
 ) -> None:
-    file = fresh_file(migrated_file, tmp_path)
-    async with open_house(file) as house:
+    file, clock = going_on(at_zero, tmp_path)
+    async with open_house(file, clock) as house:
         await house.play_to(100.5)
-        clock = house.clock
     clock.advance(15_000)
     async with open_house(file, clock) as house:
         await house.play_until(lambda: (now := house.present()) is not None and not now.open)
@@ -221,12 +236,11 @@ async def test_after_a_stop_the_loop_goes_on_where_the_clock_stands_and_the_time
 
 
 async def test_a_stop_that_outlasts_the_loop_ends_it_and_the_next_one_begins(
-    migrated_file: Path, tmp_path: Path
+    at_zero: tuple[Path, Instant], tmp_path: Path
 ) -> None:
-    file = fresh_file(migrated_file, tmp_path)
-    async with open_house(file) as house:
+    file, clock = going_on(at_zero, tmp_path)
+    async with open_house(file, clock) as house:
         await house.play_to(3)
-        clock = house.clock
     clock.advance(3_600_000)
     async with open_house(file, clock) as house:
         await house.play_until(lambda: (now := house.present()) is not None and now.no == 2 and now.clock.rate == 1)
@@ -250,8 +264,10 @@ async def test_a_stop_within_the_lead_in_loses_nothing_of_it(migrated_file: Path
     assert sent >= due
 
 
-async def test_a_session_that_a_person_ends_is_followed_by_the_next(migrated_file: Path, tmp_path: Path) -> None:
-    async with open_house(fresh_file(migrated_file, tmp_path)) as house:
+async def test_a_session_that_a_person_ends_is_followed_by_the_next(
+    at_zero: tuple[Path, Instant], tmp_path: Path
+) -> None:
+    async with open_house(*going_on(at_zero, tmp_path)) as house:
         await house.play_to(5)
         await house.command(EndSession(), "enough")
         await house.play_until(lambda: (now := house.present()) is not None and now.no == 2)
@@ -260,9 +276,9 @@ async def test_a_session_that_a_person_ends_is_followed_by_the_next(migrated_fil
 
 
 async def test_while_the_door_is_shut_nothing_is_sent_and_then_it_goes_on_from_the_clock(
-    migrated_file: Path, tmp_path: Path
+    at_zero: tuple[Path, Instant], tmp_path: Path
 ) -> None:
-    async with open_house(fresh_file(migrated_file, tmp_path)) as house:
+    async with open_house(*going_on(at_zero, tmp_path)) as house:
         await house.play_to(5)
         house.shut = True
         await house.play_to(9)
