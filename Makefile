@@ -25,7 +25,7 @@ shots: ## draw docs/img/ again
 cluster: ## two web, two worker, two pump processes with their own PostgreSQL and Valkey, on this machine
 	@$(DEV) cluster $(ARGS)
 
-bench: ## measure ingest and event-to-pixels on this machine
+bench: ## measure on this machine, all or some [ARGS=ingest; ARGS=--help lists them]
 	@$(DEV) bench $(ARGS)
 
 lock: ## resolve the requirement files again

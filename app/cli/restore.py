@@ -21,9 +21,12 @@ def restore(settings: Settings, args: argparse.Namespace, out: TextIO) -> int:
     from app.logs import configure
     from app.operations import backup
     from app.operations.reach import BadFolder
+    from app.store.backup import NoBackup
 
     configure("warning")
     try:
+        if not Path(args.file).is_file():  # before a folder is made for it
+            raise NoBackup("there is no such file", file=args.file)
         settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         with hold_folder(settings.data):
             return show(backup.restore(settings.database, Path(args.file), language()), out, as_json=args.json)

@@ -51,6 +51,12 @@ def test_no_name_from_elsewhere_commands_the_terminal(as_json: bool, capsys: pyt
     assert json.loads(told.out)["未知"] == evil if as_json else "×1\t好　👩‍🔧" in told.out
 
 
+def test_a_backup_that_is_not_there_leaves_no_folder(empty: Place) -> None:
+    ran = empty.run("restore", "none.backup", "--data", "new")
+    assert (ran.returncode, ran.stderr) == (1, "cueroom: no_backup: there is no such file (file=none.backup)\n")
+    assert not (empty.folder / "new").exists()
+
+
 def test_a_replay_that_cannot_begin_says_why_at_once(empty: Place) -> None:
     ran = empty.run("replay", "none.json", "--room", "r")
     assert ran.stderr == "cueroom: cannot_read: none.json: No such file or directory\n"
