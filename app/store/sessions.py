@@ -201,18 +201,6 @@ def sessions_of(
     return _all(conn, query if before_no is None else query.where(table.c.session_no < before_no))
 
 
-def take_over(conn: Connection, session_nos: Sequence[int] | None = None) -> Fence:
-    """Give a new fence to an owner that starts, and put it on the open sessions (or on those named).
-
-    From then on no older owner can commit any of them.
-    """
-    fence = next_fence(conn)
-    table = tables.sessions
-    which = table.c.state != "ended" if session_nos is None else table.c.session_no.in_(session_nos)
-    conn.execute(update(table).where(which).values(fence=fence))
-    return fence
-
-
 def lock(conn: Connection, session_no: int, within_ms: int = LOCK_MS) -> None:
     """Hold the session's row until this transaction ends, where rows can be held. To be done before the fence is
     counted, for which everybody else would wait as well. Raises RowLocked when another holds it for longer."""
@@ -223,7 +211,7 @@ def lock(conn: Connection, session_no: int, within_ms: int = LOCK_MS) -> None:
 
 
 def own(conn: Connection, session_no: int, fence: Fence) -> SessionRow:
-    """Put an owner's fence on one more session (opened meanwhile, or ended and woken) and return its row.
+    """Put an owner's fence on a session and return its row. From then on no older owner can commit it.
 
     A higher fence stays: the row's own is then the one to commit under, when the caller made it, or another owner's.
     """

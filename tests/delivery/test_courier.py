@@ -104,6 +104,12 @@ async def test_proxies_of_the_environment_are_not_used(
     assert (await outbox.row(row)).state == "accepted"
 
 
+async def test_no_packed_answer_is_asked_for(chat: Chat) -> None:
+    async with Courier(reach=HOME) as courier:
+        await courier.carry(Post(f"{chat.url}&timestamp=1", None, b"{}"))
+    assert "accept-encoding: identity" in chat.received[0].head.lower()
+
+
 async def test_a_cookie_is_not_kept(chat: Chat) -> None:
     chat.script.append(Answer(headers=("Set-Cookie: who=us; Path=/",)))
     async with Courier(reach=HOME) as courier:

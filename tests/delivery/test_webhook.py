@@ -13,7 +13,7 @@ from app.delivery.event import EVENT_BYTES, VERSION, Story, event_of
 from app.delivery.proof import send_test
 from app.delivery.pump import Pump
 from app.delivery.webhook import Webhook, key_of, signature
-from app.domain.alerts import Evidence
+from app.domain.alerts import Evidence, Mark
 from app.domain.deliveries import ENDED, Delivery, Standing
 from app.domain.effects import Effects
 from app.domain.people import Clearance
@@ -307,6 +307,14 @@ def test_whatever_was_shortened_is_said(title: int, text: int, action: int, quot
     row = samples.delivery(alert, "live", title="t" * title, text="x" * text)
     told = json.loads(event_of(row, Story(samples.plan("r"), alert, True), HOOK, ""))
     assert told["data"]["cut"] is cut
+
+
+def test_a_mark_beyond_the_cut_of_its_words_is_left_out() -> None:
+    marks = tuple(Mark(end - 2, end, "御寒", "health", "block") for end in (500, 501))
+    alert = replace(samples.alert("live"), evidence=(Evidence("speech", NOW, text="御" * 900, marks=marks),))
+    told = json.loads(event_of(samples.delivery(alert, "live"), Story(samples.plan("r"), alert, True), HOOK, ""))
+    (said,) = told["data"]["evidence"]
+    assert (len(said["text"]), [mark["end"] for mark in said["marks"]]) == (500, [500])
 
 
 def test_the_status_alone_is_read() -> None:

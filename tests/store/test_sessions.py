@@ -64,10 +64,12 @@ async def test_of_two_that_open_a_room_at_once_one_is_told_of_the_other(store: S
 
 async def test_fences_grow_with_every_opening_and_every_owner(store: Store) -> None:
     a, b = await open_one(store, "a", "a"), await open_one(store, "b", "b")
-    owner = await store.write(sessions.take_over)
+    owner = await store.write(counters.next_fence)
     assert a.fence < b.fence < owner
+    owned = await store.write(partial(sessions.own, session_no=a.session_no, fence=owner))
+    assert owned.fence == owner
     found = await store.read(sessions.open_sessions)
-    assert [(row.id, row.fence) for row in found] == [("a", owner), ("b", owner)]
+    assert [(row.id, row.fence) for row in found] == [("a", owner), ("b", b.fence)]
     kept = await store.write(partial(sessions.own, session_no=a.session_no, fence=a.fence))
     assert kept.fence == owner, "an older fence changes nothing"
 
