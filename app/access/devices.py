@@ -108,6 +108,7 @@ class Devices:
         name = checked_name(name)
         who = network_of(address)
         spend = self._attempts.begin(who, now) > CODE_TRIES or self._many_wrong(now)
+        self._wrong.append(now)  # until it is known: many at once gain nothing
         device, secret = fresh_id(), fresh_secret()
 
         def pair(conn: Connection) -> DeviceRecord | None:
@@ -129,8 +130,9 @@ class Devices:
 
         record = await self._store.write(pair)
         if record is None:
-            self._wrong.append(now)
             raise BadCode("this code is wrong, or not valid any more")
+        with suppress(ValueError):  # it is gone where a hundred came after it
+            self._wrong.remove(now)
         self._attempts.succeeded(who)
         return _view(record), secret
 

@@ -1,5 +1,6 @@
 """Promises of the ways in: sign-in, lock-out, cookies, links, other sites, pairing, and the end of each."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -469,6 +470,16 @@ async def test_wrong_codes_from_everywhere_spend_the_codes_tries(web: Web) -> No
             await devices.pair(other_than(code, n + 1), "平板", address=f"10.0.0.{n}")
     with pytest.raises(BadCode):
         await devices.pair(code, "平板", address="192.168.1.9")
+
+
+async def test_wrong_codes_from_everywhere_at_once_spend_them_too(web: Web) -> None:
+    devices = web.house.access.devices
+    code = (await devices.offer("wine-dy", SYSTEM)).code
+    wrong = "000000" if code != "000000" else "000001"
+    knocks = (devices.pair(wrong, "平板", address=f"10.0.{n // 250}.{n % 250}") for n in range(FREE_OF_ALL + 5))
+    assert {type(each) for each in await asyncio.gather(*knocks, return_exceptions=True)} == {BadCode}
+    with pytest.raises(BadCode):
+        await devices.pair(code, "平板", address="10.1.0.1")
 
 
 async def test_a_form_without_a_script_pairs_too(web: Web) -> None:
