@@ -61,6 +61,8 @@ async function keep (path, answer) {
   } else if (answer.ok && answer.headers.get('Cueroom-Build') === build) {
     await (await caches.open(NAME)).put(path, answer.clone())
   }
+  // The next build, or the end of the pairing, has thrown the cache away meanwhile: this must not be what is left of it.
+  if (scope.serviceWorker?.state === 'redundant') await caches.delete(NAME)
 }
 
 /**
