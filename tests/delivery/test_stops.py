@@ -155,9 +155,7 @@ async def test_a_budget_outlives_its_pump(outbox: Outbox, chat: Chat) -> None:
     assert (await outbox.row(row)).state == "accepted"
 
 
-async def test_what_a_killed_pump_may_have_sent_counts_against_the_next_ones_minute(
-    outbox: Outbox, chat: Chat
-) -> None:
+async def test_what_a_killed_pump_may_have_sent_counts_against_the_next_ones_minute(outbox: Outbox, chat: Chat) -> None:
     await outbox.plan(16, severity="P1")
     await pump_out(outbox.pump())
     await outbox.plan(4, severity="P1", text="在路上")
