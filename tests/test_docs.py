@@ -51,6 +51,7 @@ from app.settings import Keep, Limits, Settings
 from app.workspace.file import read_workspace
 from bench.__main__ import names
 from tests.cli.place import ROOT, Place, serving
+from tests.cli.typed import typed
 from tests.delivery.chat import SECRET, Chat, running_chat
 from tests.delivery.receiver import HOOK
 from tests.intake.reading import read_now
@@ -172,15 +173,14 @@ class Walk:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """Return an empty folder with `cueroom` on the path."""
+def place(tmp_path: Path) -> Iterator[Place]:
+    """An empty folder with `cueroom` on the path."""
     (tmp_path / "home").mkdir()
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin" / "cueroom"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P -m app "$@"\n')
-    command.chmod(0o755)
     path = f"{command.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return Place(tmp_path, {"PATH": path, "CUEROOM_ALLOW_PRIVATE_WEBHOOKS": "true"})
+    with typed(command):
+        yield Place(tmp_path, {"PATH": path, "CUEROOM_ALLOW_PRIVATE_WEBHOOKS": "true"})
 
 
 def free_port() -> int:
