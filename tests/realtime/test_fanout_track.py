@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.bus.ports import Kept, Stored
-from app.realtime.fanout_track import LATE_DELTAS, PRESENTS, Track
+from app.realtime.fanout_track import BATCH_BYTES, LATE_DELTAS, PRESENTS, Track
 from app.realtime.fanout_wire import payload_of
 
 
@@ -64,6 +64,8 @@ def test_what_a_gap_left_is_forgotten_and_the_present_leads_on() -> None:
     assert (present.epoch, present.seq) == (1, 12)
     track.take(kept(1, 10, 11))  # read before, come after
     assert track.seq == 12
+    track.take(kept(1, 10, 12))  # read twice
+    assert track.present is present
     track.take(kept(2, 0, 0))
     assert not track.holds(1, 12)
     track.take(kept(1, 20, 20))
@@ -77,6 +79,14 @@ def test_a_present_is_not_given_to_a_newcomer_when_much_has_come_after_it() -> N
     assert track.present is not None
     track.add(deltas(1, LATE_DELTAS + 1, LATE_DELTAS + 1))
     assert track.present is None
+
+
+def test_one_write_is_of_some_frames_only_and_a_larger_frame_goes_alone() -> None:
+    track = Track()
+    track.take(Kept(1, 0, (b"snapshot",), ()))
+    sizes = (BATCH_BYTES // 2 - 100, BATCH_BYTES // 2 - 100, BATCH_BYTES + 1, 10)
+    track.add([Stored(1, seq, bytes(size)) for seq, size in enumerate(sizes, 1)])
+    assert [track.after(seq).count for seq in (0, 2, 3)] == [2, 1, 1]
 
 
 def test_older_deltas_go_in_front_as_far_as_there_is_room() -> None:

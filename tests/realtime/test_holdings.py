@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from app.bus.memory import MemoryOwnership
 from app.domain.identity import Fence
-from app.realtime.holdings import LEASE_MS, PATIENCE, RENEW_PARTS, REST_S, SEEN_FREE, Holdings
+from app.realtime.holdings import LEASE_MS, PATIENCE, PEER_S, RENEW_PARTS, REST_S, SEEN_FREE, Holdings
 
 LEASE_S = LEASE_MS / 1_000
 SEEN_FREE_S, PATIENCE_S, RENEW_EVERY_S = SEEN_FREE * LEASE_S, PATIENCE * LEASE_S, LEASE_S / RENEW_PARTS
@@ -41,6 +41,13 @@ async def test_a_session_that_was_just_opened_or_given_up_is_taken_without_waiti
     first = Holdings(MemoryOwnership())
     first.heard("second", 0, 0.0)
     assert await first.take_fairly(["s1"], RUNNING, RUNNING, 0.0) == ["s1"]
+
+
+def test_a_worker_that_is_heard_no_more_takes_no_part() -> None:
+    first = Holdings(MemoryOwnership())
+    first.heard("second", 0, 0.0)
+    assert (first.alone(PEER_S - 0.1), first.fair_share(10, PEER_S - 0.1)) == (False, 5)
+    assert (first.alone(PEER_S), first.fair_share(10, PEER_S)) == (True, 10)
 
 
 async def test_who_comes_later_is_given_half_in_steps() -> None:

@@ -10,16 +10,18 @@ import msgspec
 from app.bus.memory import MemoryFrameLog
 from app.clock import ManualClock
 from app.domain.board import DeviceRow
+from app.domain.commands import AckAlert, Issued
 from app.domain.events import Speech, SpeechEvent
-from app.domain.facts import CardsWanted
+from app.domain.facts import CardChanged, CardsWanted
 from app.domain.frames import RoomCard
 from app.domain.people import Clearance
 from app.domain.plan import RoomPlan
+from app.domain.records import CommandIssued, Entry
 from app.domain.workspace import Room
 from app.realtime.live import Overlay
 from app.realtime.overview import EVERY_BRAND, Cards, Overview, overview_view
 from app.realtime.overview_screen import OverviewScreen
-from tests.realtime.test_worker import PLAN, START, House, house
+from tests.realtime.test_worker import PLAN, START, ZHOU, House, house
 from tests.realtime.virtual import run
 
 LEADING = Room(id="r", brand="b", name="1号间", platform="douyin")
@@ -72,6 +74,32 @@ async def test_a_simulated_tablet_is_not_counted_as_one(tmp_path: Path) -> None:
         live.overlay.device(DeviceRow("t3", "平板 B", False, START))
         card = cards(home, (LEADING,))["r"]
     assert (card.tablets, card.simulated) == (1, 1)
+
+
+async def test_an_owner_that_was_replaced_is_not_heard_and_what_was_told_is_not_told_again(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await home.board()
+        (live,) = home.worker.sessions.values()
+        made = Cards(lambda: (LEADING,))
+        row = made.changed(live)
+        assert row is not None
+        live.overlay.device(DeviceRow("t3", "平板 B", False, START))  # no row of the overview shows it
+        assert made.changed(live) is None
+    overview = Overview(epoch=1, rooms=lambda: (LEADING,), session_of=lambda _: "s1")
+    overview.hear(row)
+    overview.hear(CardChanged("s1", row.epoch - 1, {}, {}))
+    assert overview.rows("b", Clearance.OPEN) == row.open
+
+
+async def test_an_alert_somebody_has_acknowledged_is_listed_and_counts_no_more(tmp_path: Path) -> None:
+    async with house(tmp_path) as home:
+        await forbidden(home)
+        (alert,) = home.worker.sessions["s1"].engine.topic("alerts", "control", Clearance.RESTRICTED)
+        body = CommandIssued(Issued("ack", AckAlert(alert), ZHOU))
+        await home.log.committed(await home.log.append("s1", Entry(home.clock.now(), body)), 5_000)
+        card = cards(home, (LEADING,))["r"]
+    assert (card.listed, card.counts) == (1, {})
+    assert card.worst is not None
 
 
 async def test_rows_that_cannot_be_made_keep_no_others_from_being_told(tmp_path: Path) -> None:
