@@ -82,7 +82,8 @@ async def examine(here: Installation, wanted: Examine) -> Answer:
         stood = [
             (each, standing_of(each, standings.get(each.name), here.environ, now, wanted.language)) for each in channels
         ]
-        lines += _told_of_channels(stood, wanted.language)
+        zone = findings[0].room.zone if findings else "UTC"  # a channel serves rooms and has no zone of its own
+        lines += _told_of_channels(stood, zone, wanted.language)
         data["channels"] = [{"kind": each.kind} | msgspec.to_builtins(standing) for each, standing in stood]
         data["disk"] = disk = await _disk(here)
         lines += _told_of_disk(disk, wanted.language)
@@ -105,20 +106,21 @@ def standing_of(
     return stood
 
 
-def _told_of_channels(stood: Sequence[tuple[Channel, Standing]], language: str) -> Iterator[str]:
+def _told_of_channels(stood: Sequence[tuple[Channel, Standing]], zone: str, language: str) -> Iterator[str]:
     if not stood:
         return
     rows = [tuple(word(f"head_{head}", language) for head in ("channel", "platform", "standing"))]
     rows += [
-        (f"{each.name} {standing.title}", each.kind, _standing_in_words(standing, language)) for each, standing in stood
+        (f"{each.name} {standing.title}", each.kind, _standing_in_words(standing, zone, language))
+        for each, standing in stood
     ]
     yield from _table(rows)
 
 
-def _standing_in_words(standing: Standing, language: str) -> str:
+def _standing_in_words(standing: Standing, zone: str, language: str) -> str:
     for_good = standing.until_ms == 0 or standing.until_ms >= FOR_GOOD
     code = "channel_closed" if standing.state == "stopped" and for_good else f"channel_{standing.state}"
-    until = "" if for_good else _clock(standing.until_ms, "Asia/Shanghai")
+    until = "" if for_good else _clock(standing.until_ms, zone)
     return word(code, language, until=until, why=standing.why, name=standing.channel)
 
 
