@@ -24,7 +24,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 def run(
     work: Callable[..., Any], words: Sequence[str], environ: Mapping[str, str], out: Path, err: Path, folder: Path
 ) -> None:
-    """What the new process does, from its first moment to its end."""
+    """What the new process does, from its first moment to its end. It keeps nothing that Python compiles: where a test
+    lets it write little, that would be half a file, on which every later start breaks."""
+    sys.dont_write_bytecode = True
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(folder)

@@ -82,7 +82,7 @@ async def examine(here: Installation, wanted: Examine) -> Answer:
         stood = [
             (each, standing_of(each, standings.get(each.name), here.environ, now, wanted.language)) for each in channels
         ]
-        zone = findings[0].room.zone if findings else "UTC"  # a channel serves rooms and has no zone of its own
+        zone = findings[0].room.zone if findings else "Asia/Shanghai"  # a channel has none of its own
         lines += _told_of_channels(stood, zone, wanted.language)
         data["channels"] = [{"kind": each.kind} | msgspec.to_builtins(standing) for each, standing in stood]
         data["disk"] = disk = await _disk(here)
