@@ -12,6 +12,7 @@ import structlog
 
 from app.domain.frames import BEAT_MS, CLOSE_BROKEN, Beat
 from app.metrics.own import FRAME_BYTES, FRAMES
+from app.realtime.fanout_pace import Pace
 from app.realtime.fanout_track import Batch, Present, Track
 from app.realtime.fanout_wire import framed
 from app.realtime.frames import encode
@@ -19,9 +20,6 @@ from app.realtime.hub import Clocked
 
 SLICE: Final = 256
 """Viewers written to without a break: two milliseconds."""
-LEAST_S: Final = 0.05
-"""From one pass to the next: what comes sooner goes out with it; a write costs the same with one frame as with three.
-A board that changes four times a second is not held back by it, and no eye sees it."""
 BEAT_EARLY_S: Final = 0.75 * BEAT_MS / 1000
 """A beat that is this near goes out with what is written anyhow."""
 STALLED_S: Final = 1.0
@@ -170,18 +168,19 @@ class Fanout:
         self._loop = asyncio.get_running_loop()
         self._next: asyncio.Handle | None = None
         self._under_way = self._again = False
-        self._began = self._beaten = -1.0
+        self._pace = Pace()
+        self._beaten = -1.0
         self._beat: bytes | None = None
         self._older: dict[Viewer, tuple[int, int]] = {}
         self._looking: asyncio.Task[None] | None = None
 
     def soon(self) -> None:
-        """Let a pass begin: in the loop's next turn, or LEAST_S after the one before began. What comes while one is
-        under way gets another."""
+        """Let a pass begin: in the loop's next turn, or when the pace allows it. What comes while one is under way gets
+        another."""
         if self._under_way:
             self._again = True
         elif self._next is None:
-            at = self._began + LEAST_S
+            at = self._pace.next_s
             late = at > self._loop.time()
             self._next = self._loop.call_at(at, self._pass) if late else self._loop.call_soon(self._pass)
 
@@ -221,7 +220,8 @@ class Fanout:
 
     def _pass(self) -> None:
         now = self._loop.time()
-        self._began, self._under_way, self._again = now, True, False
+        self._pace.begin(now)
+        self._under_way, self._again = True, False
         self._beat = None
         if now - self._beaten >= BEAT_EARLY_S:
             self._beaten = now
