@@ -165,6 +165,7 @@ def _stalls(peer: Peer, told: int) -> int:
     try:
         reading = VIEWERS - STALLED
         crowd.open(peer.requests[:reading])
+        crowd.publish(STALL_RATE, 2.0)  # whoever comes is given the present first, older than what is measured here
         calm = crowd.publish(STALL_RATE, 3.0)
         resident, kernel = peer.served.resident_mb(), _kernel_kb()
         crowd.open(peer.requests[reading:], reads=False)
