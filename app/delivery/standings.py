@@ -18,6 +18,7 @@ from app.domain.words import in_language
 from app.domain.workspace import Channel
 from app.instants import MINUTE, Instant, later
 from app.store import deliveries
+from app.store import standings as stored_standings
 from app.store.database import Store
 
 _OPEN: Final = Standing("", "open")
@@ -58,7 +59,7 @@ class Standings:
         for name, rows in on_their_way.items():
             if robots := self.robots(self._channel(name)):
                 self.budgets.recall(robots, [now] * min(rows, LANES))
-        for name, (standing, robots_hash) in (await self._store.read(deliveries.standings)).items():
+        for name, (standing, robots_hash) in (await self._store.read(stored_standings.standings)).items():
             self._stood[name] = standing
             channel = self._channel(name)
             if channel is None:
@@ -98,7 +99,7 @@ class Standings:
         """Return whether another process has taken back that the channel is stopped or rests: after a good test."""
         if self._stood.get(channel.name, _OPEN).state == "open":
             return False
-        return not await patiently(lambda: self._store.read(partial(deliveries.standings, channel=channel.name)))
+        return not await patiently(lambda: self._store.read(partial(stored_standings.standings, channel=channel.name)))
 
     async def stand(self, channel: Channel) -> None:
         """Write down how the channel stands, and tell, if that has changed."""
@@ -108,7 +109,7 @@ class Standings:
             await self._write(standing, _hash(self.robots(channel)))
 
     async def _write(self, standing: Standing, robots: str) -> None:
-        work = partial(deliveries.stand, standing=standing, robots=robots, now=self._clock.now())
+        work = partial(stored_standings.stand, standing=standing, robots=robots, now=self._clock.now())
         await patiently(lambda: self._store.write(work))
         self._stood[standing.channel] = standing
         self._on_standing(standing)

@@ -11,7 +11,8 @@ from app.domain.deliveries import Standing
 from app.instants import Instant
 from app.operations.answer import Answer
 from app.operations.installation import Installation
-from app.store.deliveries import hasten, stand
+from app.store.deliveries import hasten
+from app.store.standings import stand
 from app.store.workspace import channel
 
 

@@ -23,12 +23,12 @@ from app.operations.answer import Answer
 from app.operations.installation import Installation
 from app.operations.words import mebibytes, word
 from app.store.alerts import of_session
-from app.store.deliveries import standings
 from app.store.doctor import WHOLE_SOURCE, SourceCount, counts
 from app.store.faults import TookTooLong
 from app.store.quarantine import SetAside, set_aside_in
 from app.store.sessions import SessionRow, last_session_of
 from app.store.sizes import sizes
+from app.store.standings import standings
 from app.store.workspace import all_channels, all_rooms, room
 
 SHOWN_BYTES: Final = 2**20

@@ -13,6 +13,7 @@ from app.domain.deliveries import Delivery, Standing
 from app.errors import ControlRoomError
 from app.realtime.live import Live, Moving
 from app.store import deliveries
+from app.store import standings as stored_standings
 from app.store.database import Store
 
 log = structlog.get_logger()
@@ -68,4 +69,4 @@ def _lay(live: Live, before: Moving, rows: Mapping[str, Delivery], standings: Ma
 
 def _read(conn: Connection, shown: Iterable[Moving]) -> tuple[dict[str, Delivery], dict[str, Standing]]:
     rows = {row.id: row for moving in shown for row in deliveries.named(conn, moving.deliveries)}
-    return rows, {channel: standing for channel, (standing, _) in deliveries.standings(conn).items()}
+    return rows, {channel: standing for channel, (standing, _) in stored_standings.standings(conn).items()}

@@ -27,6 +27,7 @@ from app.rules.file import decode_rules
 from app.rules.phrases.matcher import Matcher
 from app.rules.phrases.reading import parse_lexicon
 from app.store import alerts, checkpoints, deliveries, prompts, sessions
+from app.store import standings as stored_standings
 from app.store.chunks import chunks_after
 from app.store.contents import content
 from app.store.counters import next_fence
@@ -184,7 +185,7 @@ def _read(conn: Connection, row: SessionRow) -> _Stored:
         alerts=alerts.of_session(conn, row.session_no),
         prompts=prompts.of_session(conn, row.session_no),
         deliveries=deliveries.of_session(conn, row.session_no, most=DELIVERIES_SHOWN),
-        standings=[standing for standing, _ in deliveries.standings(conn).values()],
+        standings=[standing for standing, _ in stored_standings.standings(conn).values()],
     )
 
 

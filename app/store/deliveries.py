@@ -8,11 +8,10 @@ from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, insert, or_, select, text, update
 
 from app.domain.alerts import Alert
-from app.domain.deliveries import ENDED, Delivery, Standing
+from app.domain.deliveries import ENDED, Delivery
 from app.instants import Instant
 from app.store import tables
 from app.store.statements import Row
@@ -244,26 +243,6 @@ def story(conn: Connection, row: Delivery) -> tuple[bytes, Alert, bool] | None:
     if alert is None or body is None:
         return None
     return bytes(body), _alert.decode(alert), not conn.scalar(select(told))
-
-
-def stand(conn: Connection, standing: Standing, robots: str, now: Instant) -> None:
-    """Write down how a channel stands; one that is open has no row. `robots`: a hash of the addresses it is about."""
-    table = tables.channel_standings
-    conn.execute(delete(table).where(table.c.channel == standing.channel))
-    if standing.state != "open":
-        conn.execute(insert(table).values(robots=robots, at_ms=now, **asdict(standing)))
-
-
-def standings(conn: Connection, channel: str | None = None) -> dict[str, tuple[Standing, str]]:
-    """Return how the channels stand that are not open, each with the hash of its addresses; `channel`: of one alone."""
-    table = tables.channel_standings
-    query = select(table).order_by(table.c.channel)
-    if channel is not None:
-        query = query.where(table.c.channel == channel)
-    return {
-        row.channel: (Standing(row.channel, row.state, row.title, row.why, row.until_ms), row.robots)
-        for row in conn.execute(query)
-    }
 
 
 def tried_since(conn: Connection, since: Instant) -> dict[str, list[Attempt]]:

@@ -18,7 +18,7 @@ from app.realtime.hub import View
 from app.realtime.live import Overlay
 from app.realtime.outgoing import Outgoing
 from app.settings import Settings
-from app.store import deliveries
+from app.store import standings
 from app.store.workspace import replace_workspace
 from tests.delivery.chat import TOO_MANY, Answer, Chat, running_chat
 from tests.delivery.outbox import GROUP, NOW, Outbox, pump_out
@@ -104,7 +104,7 @@ async def test_what_a_pump_wrote_down_is_taken_back_when_messages_go_again(outbo
     await pump_out(after)
     assert (await outbox.row(row)).state == "accepted"
     assert [one.state for one in outbox.standings] == ["resting", "open"]
-    assert await outbox.store.read(deliveries.standings) == {}
+    assert await outbox.store.read(standings.standings) == {}
 
 
 def test_a_session_shows_its_own_channels_on_the_console_alone() -> None:

@@ -18,7 +18,7 @@ from app.domain.deliveries import ENDED, Delivery, Standing
 from app.domain.effects import Effects
 from app.domain.people import Clearance
 from app.instants import Instant
-from app.store import deliveries
+from app.store import standings
 from tests.delivery.chat import HANG, RESET, Answer, running_chat
 from tests.delivery.outbox import HOME, NOW, Outbox, pump_out
 from tests.delivery.receiver import FIRST, HOOK, SECOND, Receiver, listened
@@ -214,14 +214,14 @@ async def test_another_address_or_a_test_that_went_well_anywhere_opens_it_again(
 ) -> None:
     pump = await gone(any_outbox, receiver)
     opened = Standing("hook", "open")  # as `channel test` writes it, perhaps in another process
-    await any_outbox.store.write(lambda conn: deliveries.stand(conn, opened, "", NOW))
+    await any_outbox.store.write(lambda conn: standings.stand(conn, opened, "", NOW))
     assert await sends_again(any_outbox, pump)
     moved = await gone(any_outbox, receiver)
     assert not await sends_again(any_outbox, moved)
     async with running_chat(chat=Receiver()) as elsewhere:
         any_outbox.environ["HOOK"] = elsewhere.url
         assert await sends_again(any_outbox, any_outbox.pump())
-    assert await any_outbox.store.read(deliveries.standings) == {}
+    assert await any_outbox.store.read(standings.standings) == {}
 
 
 async def test_a_receiver_without_a_usable_secret_says_which_and_is_sent_nothing(

@@ -1,13 +1,13 @@
 """Promises: whatever names a source makes up, a session stays as small and its boards as short as they may be."""
 
-import pytest
 from msgspec.structs import replace
 
 from app.domain import events as ev
 from app.domain.commands import AckAlert, Report, StartSession, UnackAlert
 from app.domain.people import Actor, Clearance, Role
 from app.domain.plan import SkuPlan
-from app.engine import alerts
+from app.engine.alerts import KEPT, AlertBook, Subject
+from app.engine.alerts import Report as AlertReport
 from app.engine.engine import Engine
 from tests.engine.script import PLAN, QUIET, Script, matcher
 
@@ -123,17 +123,18 @@ def test_what_a_row_told_of_comments_left_out_is_told_by_another_when_it_gives_w
     assert sum(message.skipped for message in script.topic("messages").values()) == 30 + 20
 
 
-def test_of_alerts_beyond_the_most_the_oldest_that_left_the_list_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "KEPT", 20)
-    script = Script(rules=QUIET)
-    for n in range(40):
-        script.order_to(3 * n, Report(f"r{n}"), by=SYSTEM)
+def test_of_alerts_beyond_the_most_the_oldest_that_left_the_list_are_forgotten() -> None:
+    book, report = AlertBook("s1"), AlertReport({}, {}, {}, ())
+    for n in range(KEPT + 50):
+        subject = Subject(f"r{n}", "1", "session", "", {})
+        alert = book.enter(subject, "P3", report, n, "")
         if n != 0:  # the first stays open
-            script.order_to(3 * n + 1, AckAlert(script.alert(f"r{n}").id))
-            script.order_to(3 * n + 2, Report(f"r{n}", over=True), by=SYSTEM)
-    kept = [alert.rule for alert in script.engine._state.alerts.alerts.values()]
-    assert len(kept) <= 21
-    assert (kept[0], kept[-1]) == ("r0", "r39")
+            book.end(subject.key, "over", n)
+            book.acknowledge(book.alerts[alert.id], SYSTEM, n)
+    kept = [alert.rule for alert in book.alerts.values()]
+    assert len(kept) <= KEPT + 1
+    assert (kept[0], kept[-1]) == ("r0", f"r{KEPT + 49}")
+    assert "r1" not in kept
 
 
 def test_an_alert_that_left_the_list_is_known_while_there_is_room() -> None:
